@@ -33,12 +33,12 @@ static inline void file_cleanup(FILE **file)
 }
 
 /* Hands the value over to the caller and leaves NULL behind. */
-#define steal(ptr)                     \
-	({                             \
+#define steal(ptr) \
+	({ \
 		__auto_type p_ = &(ptr); \
-		__auto_type v_ = *p_;  \
-		*p_ = NULL;            \
-		v_;                    \
+		__auto_type v_ = *p_; \
+		*p_ = NULL; \
+		v_; \
 	})
 
 #endif

@@ -9,7 +9,7 @@
 
 #include "base/strbuf.h"
 
-#define LINE_MAX_BYTES 8192
+#define LINE_MAX_BYTES   8192
 #define SECRET_MIN_BYTES 4
 
 struct hidden {

@@ -18,7 +18,7 @@
 #include <stddef.h>
 
 struct strbuf {
-	char *buf;   /* owned */
+	char *buf; /* owned */
 	size_t len;
 	size_t size; /* allocated */
 	size_t max;  /* bytes, NUL not counted */
@@ -38,7 +38,8 @@ void strbuf_add(struct strbuf *sb, const void *data, size_t len);
 void strbuf_adds(struct strbuf *sb, const char *s);
 void strbuf_addc(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap)
+	__attribute__((format(printf, 2, 0)));
 /* Empties it, keeps the memory, forgets the error. */
 void strbuf_reset(struct strbuf *sb);
 
