@@ -1,0 +1,120 @@
+/*
+ * The HTTP engine: the only user of libcurl.
+ *
+ * One thread drives libcurl's multi interface. Requests are handed to it from
+ * any thread and end exactly once, in a call of `done` on the engine's thread
+ * (which must not block) or in the return of http_perform.
+ *
+ * Every request has a deadline that counts from its submission, waiting and
+ * retries included. Connections are kept and shared (HTTP/2 over TLS where the
+ * server speaks it), answers are asked for with gzip and are bounded.
+ *
+ * Only the engine knows the credentials: it adds them to requests to its own
+ * origin, never to another, and after a 401 has them read again, once.
+ */
+#ifndef API_HTTP_H
+#define API_HTTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/strbuf.h"
+
+struct auth;
+struct http;
+struct http_call;
+
+struct http_options {
+	const char *url;          /* origin and optional path prefix; copied */
+	const char *cacert;       /* PEM file of an additional authority, or NULL */
+	bool insecure_http;       /* plain http:// to other hosts than loopback */
+	unsigned max_connections; /* at once, to the API's host */
+	size_t max_answer;        /* bytes of one decoded body; more is -EFBIG */
+	struct auth *auth;        /* borrowed; outlives the engine */
+};
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE };
+
+const char *http_method_name(enum http_method method);
+
+/* Where a body goes while it arrives. Both run on the engine's thread. */
+struct http_sink {
+	/* Takes the next decoded bytes of a 2xx body; -errno ends the request with it. */
+	int (*data)(void *arg, const char *bytes, size_t len);
+	/* What came so far belongs to an attempt that failed: start over. */
+	void (*restart)(void *arg);
+};
+
+/*
+ * What a request came to. `err` is 0 for a 2xx answer, else the errno of the
+ * contract's table, negative (error.h), or -ECANCELED.
+ */
+struct http_answer {
+	int err;
+	long status;     /* of the last answer; 0: none came */
+	bool json;       /* its Content-Type, or lacking one its text, is JSON */
+	bool maybe_done; /* it may have been carried out although no answer came */
+	unsigned attempts;
+	int64_t retry_after; /* milliseconds asked for by the last answer; -1: none */
+	char request_id[80]; /* the server's, or "" */
+	struct strbuf body;  /* empty for a 2xx answer that went into a sink */
+};
+
+void http_answer_finish(struct http_answer *answer);
+
+static inline void http_answer_cleanup(struct http_answer *answer)
+{
+	http_answer_finish(answer);
+}
+
+struct http_request {
+	enum http_method method;
+	const char *target; /* path and query below the URL, encoded ("/connect/v1/…"); copied */
+	const char *body;   /* JSON; copied, the copy is wiped; NULL: none */
+	size_t body_len;
+	int64_t deadline;             /* monotonic milliseconds (clock.h) */
+	bool once;                    /* never repeated, whatever the answer (but for a 401) */
+	bool background;              /* waits while others want the connections */
+	const struct http_sink *sink; /* NULL: the body is collected */
+	/* Asynchronous only. Runs on the engine's thread; the answer is the
+	 * engine's and ends with the call (steal its body to keep it). */
+	void (*done)(struct http_answer *answer, void *arg);
+	void *arg; /* for sink and done */
+};
+
+int http_create(const struct http_options *options, struct http **ret_http);
+/* Starts the thread: not before a fork to the background. */
+int http_start(struct http *http);
+/* Ends what is under way with -ECANCELED and joins the thread. */
+void http_destroy(struct http *http);
+
+/* GETs are repeated until the deadline (error.h: which answers; retry.h: when)
+ * unless `once`; other methods are attempted once. Identical GETs without a
+ * sink that are under way share one request. Never fails at once: errors come
+ * to `done`. ret_call may be NULL; it is valid until `done` was called. */
+void http_submit(
+	struct http *http, const struct http_request *request, struct http_call **ret_call);
+/* `done` comes with -ECANCELED, later or during the call. */
+void http_cancel(struct http *http, struct http_call *call);
+
+/* The same, waiting for the answer; not from the engine's thread. `request->done` is unused.
+ * Returns ret_answer->err. The caller finishes ret_answer. */
+int http_perform(
+	struct http *http, const struct http_request *request, struct http_answer *ret_answer);
+
+/* Follows the `next` link of a page, whatever origin it names: returns the target of the same
+ * collection with the link's page token (to be freed), NULL where there is no further page. */
+char *http_next_target(const char *target, const char *next_link);
+
+struct http_counters {
+	uint64_t requests; /* attempts sent */
+	uint64_t retries;
+	uint64_t errors;      /* requests that ended in an error */
+	uint64_t connections; /* opened */
+	uint64_t bytes;       /* of bodies received, decoded */
+};
+
+void http_counters(struct http *http, struct http_counters *ret_counters);
+
+#endif
