@@ -17,8 +17,9 @@
 struct auth;
 
 struct auth_options {
-	const char *file;    /* or NULL */
-	const char *command; /* or NULL */
+	const char *file;     /* or NULL */
+	const char *command;  /* or NULL; looked at only without a file */
+	int command_limit_ms; /* 0: 10 seconds */
 };
 
 /* Reads them a first time. On failure ret_why says why in one line a user can act on. */
@@ -29,11 +30,15 @@ void auth_destroy(struct auth *auth);
 
 /* Appends "Authorization: …" to out, which the caller wipes; returns their generation. */
 unsigned auth_header(struct auth *auth, struct strbuf *out);
+unsigned auth_generation(struct auth *auth);
 /* Reads them again unless that has happened since `generation`. 0: there are other ones now;
- * -EALREADY: they are the same; else -errno. May block for as long as the command runs. */
+ * -EALREADY: they are the same; else -errno, the old ones stay, and a warning says why. May block
+ * for as long as the command runs. */
 int auth_reload(struct auth *auth, unsigned generation);
+/* The same, and ends the command with -ECANCELED as soon as `cancel_fd` is readable. */
+int auth_reload_until(struct auth *auth, unsigned generation, int cancel_fd);
 /* A hash of who this is (the key or the token, and nothing else), stable over runs, for the names
- * of state files; it cannot be turned back. */
+ * of state files; it cannot be turned back. 32 hex digits and a NUL. */
 void auth_identity(struct auth *auth, char ret_hex[33]);
 
 #endif

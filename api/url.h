@@ -9,12 +9,13 @@
 void url_add_segment(struct strbuf *out, const char *segment);
 
 /* Builds a target: each "{}" in `pattern` stands for the next argument, encoded (a list of
- * const char *, as many as there are "{}"). To be freed by the caller; NULL: no memory. */
+ * const char *, as many as there are "{}"). To be freed by the caller; NULL: no memory, or longer
+ * than 64 KiB. */
 char *url_target(const char *pattern, ...);
 
 /* Checks a --url: http or https, a host, no user, query or fragment; plain http only to loopback
- * unless `insecure_http`. Returns 0 or -EINVAL with the reason in ret_why. A trailing slash is
- * cut from ret_url (to be freed). */
+ * unless `insecure_http`. Returns 0, -ENOMEM, or -EINVAL with the reason in ret_why. Trailing
+ * slashes are cut from ret_url (to be freed). The reason never quotes the URL. */
 int url_check_origin(const char *url, int insecure_http, char **ret_url, struct strbuf *ret_why);
 
 #endif
