@@ -1,0 +1,130 @@
+"""Fixtures of the mounted tests; what they are made of is in harness.py."""
+
+import ctypes
+import os
+import signal
+
+import pytest
+
+import harness
+import samples
+from work import Work
+
+CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
+SKIPPED = 77  # to meson
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "slow: takes more than five seconds")
+    if not os.access("/dev/fuse", os.R_OK | os.W_OK):
+        pytest.exit("no /dev/fuse", SKIPPED)
+    for program in (harness.CONNECTFS, harness.EMULATOR):
+        if not os.access(program, os.X_OK):
+            pytest.exit(f"{program} is not built", 1)
+    # Daemons in the background become children of this process.
+    harness.LIBC.prctl(harness.PR_SET_CHILD_SUBREAPER, 1)
+    # Where it is allowed, the mounts live in a namespace of their own: no other process's copy
+    # keeps one busy, and nothing stays if even this process is killed.
+    if os.geteuid() == 0 and harness.LIBC.unshare(CLONE_NEWNS) == 0:
+        harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+
+
+def pytest_unconfigure():
+    harness.end_all()
+
+
+@pytest.fixture(scope="session")
+def shared_process():
+    """Kept over tests, replaced by the fixture `process` when it is not usable."""
+    holder = []
+    yield holder
+    for one in holder:
+        one.stop()
+
+
+@pytest.fixture
+def process(shared_process):
+    """A process for file system calls."""
+    if not (shared_process and shared_process[0].usable()):
+        for one in shared_process:
+            one.stop()
+        shared_process[:] = [harness.Process()]
+    yield shared_process[0]
+    if shared_process[0].usable():
+        shared_process[0].close_all()
+
+
+@pytest.fixture
+def processes():
+    """Makes further ones, for what depends on who does it."""
+    made = []
+
+    def make():
+        made.append(harness.Process())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.stop()
+
+
+def _factory(make):
+    """A fixture that makes things, and ends them in reverse order, all of them."""
+    made, failures = [], []
+
+    def create(*args, **kwargs):
+        made.append(make(*args, **kwargs))
+        return made[-1]
+
+    yield create
+    for one in reversed(made):
+        try:
+            one.finish()
+        except Exception as error:  # the others are ended all the same
+            failures.append(error)
+    if failures:
+        raise failures[0]
+
+
+def _make_mount(emulator=None, *args, env=None, background=False, home=None, url=None, **options):
+    return harness.Mount(emulator, options, args, env, background, home, url)
+
+
+@pytest.fixture
+def emulators():
+    """Starts emulators: emulators("--connectors", 5)."""
+    yield from _factory(harness.Emulator)
+
+
+@pytest.fixture
+def emulator(emulators):
+    return emulators(*samples.EMULATOR)
+
+
+@pytest.fixture
+def site(emulator):
+    """A cluster with the connectors that samples.py describes."""
+    return samples.site(emulator)
+
+
+@pytest.fixture
+def mount(emulators):
+    """Mounts an emulator: mount(emulator, ttl=1, no_delete=True). After `emulators`: ends first."""
+    yield from _factory(_make_mount)
+
+
+@pytest.fixture(scope="module")
+def shared_emulators():
+    yield from _factory(harness.Emulator)
+
+
+@pytest.fixture(scope="module")
+def shared_mounts(shared_emulators):
+    yield from _factory(_make_mount)
+
+
+@pytest.fixture
+def work(emulator, site, mount, process):
+    """work(delete_delay=1) mounts with these options and reads `plain`."""
+    return lambda **options: Work(emulator, site, mount(emulator, **options), process)

@@ -1,0 +1,233 @@
+"""Other clients' changes: nothing of theirs is overwritten."""
+
+import errno
+import json
+import os
+
+import pytest
+
+import canonical
+import harness
+import samples
+from harness import fails, poll
+
+
+def their_change(w, **settings):
+    """Another client's change of `plain`; _ stands for a dot."""
+    w.site.patch("plain", merge={key.replace("_", "."): value
+                                 for key, value in settings.items()})
+
+
+def assert_stale(w, text, *words):
+    poll(lambda: w.process.read(w.config) == w.shown(), 5, "the other's content")
+    assert w.process.read(w.rejected) == text
+    reason = w.process.read(w.error).decode()
+    for word in words:
+        assert word in reason
+
+
+def test_changed_between_open_and_save(work):
+    w = work()
+    their_change(w, quickstart="USERS", max_interval="500")
+    text = w.changed(kafka_topic="mine")
+    with fails(errno.ESTALE):
+        w.process.write(w.config, text)
+    assert w.api.writes() == [] and w.api.calls()[0] == w.look
+    assert w.site.config("plain")["kafka.topic"] == "orders"
+    assert_stale(w, text, "quickstart", "max.interval")
+    assert b"kafka.topic" not in w.process.read(w.error), "only what they changed"
+
+
+def test_changed_between_two_attempts(work):
+    """The first PUT meets a 503, the second look their change: nothing is overwritten."""
+    w = work()
+    w.api.fault(method="PUT", path="/config$", status=503)
+    w.api.fault(method="GET", path="/connectors/plain/config$", skip=1, change={
+        "cluster": w.site.cluster, "connector": "plain", "merge": {"quickstart": "USERS"}})
+    text = w.changed(kafka_topic="mine")
+    with fails(errno.ESTALE):
+        w.process.write(w.config, text)
+    assert w.api.calls()[:3] == [w.look, w.put, w.look] and w.api.writes() == [w.put]
+    assert w.site.config("plain")["kafka.topic"] == "orders"
+    assert w.site.config("plain")["quickstart"] == "USERS"
+    assert_stale(w, text, "quickstart")
+
+
+def test_somebody_did_the_same(work):
+    """The live configuration is what is being sent: done, without a PUT."""
+    w = work()
+    their_change(w, kafka_topic="ours")
+    w.process.write(w.config, w.changed(kafka_topic="ours"))
+    assert w.api.calls() == [w.look]
+    assert w.process.read(w.config) == w.shown()
+    w.assert_clean()
+
+
+def test_reopened_after_their_change(work):
+    """Who reads what they wrote builds on it."""
+    w = work()
+    their_change(w, quickstart="USERS")
+    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    text = w.process.read(w.config)
+    assert text == w.shown() != w.text
+    content = dict(json.loads(text), **{"kafka.topic": "mine"})
+    w.process.write(w.config, canonical.config(content))
+    assert w.site.config("plain")["kafka.topic"] == "mine"
+    assert w.site.config("plain")["quickstart"] == "USERS"
+
+
+def test_stat_and_listings_do_not_move_the_base(work, processes):
+    """Their change is long visible; the one who saves has not opened the file since."""
+    w = work(ttl=0.2)
+    their_change(w, quickstart="USERS", some_more="x")
+    other = processes()
+    poll(lambda: other.read(w.config) != w.text, 5)
+    w.process.stat(w.config)
+    w.process.listdir(w.directory)
+    with fails(errno.ESTALE):
+        w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.writes() == []
+
+
+def test_base_is_the_processes_own(work, processes):
+    """A saved in between; B, who opened before that, meets a conflict; A does not."""
+    w = work()
+    a, b = processes(), processes()
+    assert a.read(w.config) == b.read(w.config) == w.text
+    a.write(w.config, w.changed(kafka_topic="of-a"))
+    with fails(errno.ESTALE):
+        b.write(w.config, w.changed(kafka_topic="of-b"))
+    a.write(w.config, w.changed(kafka_topic="of-a-again"))
+    assert w.api.writes() == [w.put, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "of-a-again"
+
+
+def test_base_of_a_stranger(work, processes):
+    """cp after an editor's look: what anybody last opened through the mount."""
+    w = work(ttl=0.2)
+    their_change(w, quickstart="USERS")
+    poll(lambda: w.process.stat(w.config).st_size != len(w.text), 5)
+    stranger = processes()
+    with fails(errno.ESTALE):
+        stranger.write(w.directory / "new", w.changed(kafka_topic="mine"))
+        stranger.rename(w.directory / "new", w.config)
+    assert w.api.writes() == []
+
+
+def test_a_stranger_without_a_conflict(work, processes):
+    w = work()
+    stranger = processes()
+    stranger.write(w.directory / "new", w.changed(kafka_topic="strange"))
+    stranger.rename(w.directory / "new", w.config)
+    assert w.api.calls() == [w.look, w.put]
+
+
+def test_a_save_never_trusts_a_stale_answer(work):
+    """The API fails, old content is shown; a save looks, fails, and sends nothing."""
+    w = work(ttl=0.2, timeout=1, timeout_write=1)
+    w.api.fault(method="GET", path="/connectors", times=-1, status=503)
+    harness.elapse(0.3)
+    assert w.process.read(w.config) == w.text
+    with fails(errno.EIO, errno.ETIMEDOUT, errno.EBUSY):
+        w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.writes() == []
+
+
+def test_deleted_elsewhere_while_edited(work):
+    """ENOENT; nothing is created, and the text is not lost from the log of errors."""
+    w = work()
+    w.site.patch("plain", delete=True)
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, w.changed(kafka_topic="too-late"))
+    with fails(errno.ENOENT):
+        w.process.close(fd)
+    assert w.api.writes() == [] and w.api.calls()[0] == w.look
+    assert w.site.get("plain") is None
+    assert any("plain" in line for line in w.errors())
+
+
+def test_deleted_between_look_and_put(work):
+    """The PUT creates it: 201. The save succeeds, and it is told."""
+    w = work()
+    w.api.fault(method="PUT", path="/config$", change={
+        "cluster": w.site.cluster, "connector": "plain", "delete": True})
+    w.process.write(w.config, w.changed(kafka_topic="resurrected", kafka_api_secret="given"))
+    assert w.api.requests()[-1]["status"] == 201 and w.api.writes() == [w.put]
+    assert w.site.config("plain")["kafka.topic"] == "resurrected"
+    assert any("plain" in line for line in w.errors())
+    assert "creat" in w.mounted.log()
+
+
+def test_two_mounts_of_one_account(work, mount, processes):
+    """They hold a lock from the look to the PUT: one wins, the other meets a conflict."""
+    w = work()
+    second = mount(w.api, env={"XDG_RUNTIME_DIR": w.mounted.home / "run",
+                               "XDG_STATE_HOME": w.mounted.home / "state"})
+    path = second.connector(w.site, "plain") / "config.json"
+    a, b = processes(), processes()
+    assert a.read(w.config) == b.read(path)
+    w.api.settings(latency_ms=300)
+    first = a.start("write", w.config, w.changed(kafka_topic="of-a"))
+    other = b.start("write", path, w.changed(kafka_topic="of-b"))
+    outcomes = []
+    for call in (first, other):
+        try:
+            call.result()
+            outcomes.append(0)
+        except OSError as error:
+            outcomes.append(error.errno)
+    assert sorted(outcomes) == [0, errno.ESTALE]
+    assert w.site.get("plain")["puts"] == 1
+
+
+def test_answers_that_differ_in_form(work):
+    """/config has a setting that the bulk answer lacks: no change; the bulk answer decides."""
+    w = work()
+    content = json.loads(w.text)
+    w.api.fault(method="GET", path="/connectors/plain/config$", times=-1, body_only=json.dumps(
+        dict(content, **{"a.default.setting": "x"})))
+    w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.calls()[:3] == [w.look, w.bulk, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "mine"
+
+
+def test_answers_that_differ_in_form_and_content(work):
+    """The same, but there is a change as well."""
+    w = work()
+    content = json.loads(w.text)
+    their_change(w, quickstart="USERS")
+    w.api.fault(method="GET", path="/connectors/plain/config$", times=-1, body_only=json.dumps(
+        dict(content, **{"a.default.setting": "x", "quickstart": "USERS"})))
+    with fails(errno.ESTALE):
+        w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.writes() == []
+
+
+def test_masks_of_differing_lengths_are_no_change(work):
+    w = work()
+    content = json.loads(w.text)
+    w.api.fault(method="GET", path="/connectors/plain/config$", times=-1, body_only=json.dumps(
+        dict(content, **{"kafka.api.secret": "*" * 9})))
+    w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.site.config("plain")["kafka.api.secret"] == samples.PLAIN["kafka.api.secret"]
+    assert w.site.config("plain")["kafka.topic"] == "mine"
+
+
+@pytest.mark.parametrize("answer", [b"[]", b'"x"', b'{"a": 1', b'{"name": {"a": "b"}}'])
+def test_a_look_that_makes_no_sense(work, answer):
+    w = work(timeout_write=1)
+    w.api.fault(method="GET", path="/connectors/plain/config$", times=-1,
+                body_only=answer.decode())
+    with fails(errno.EBADMSG):
+        w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.writes() == []
+
+
+@pytest.mark.parametrize("status", [403, 401, 500])
+def test_a_look_that_fails(work, status):
+    w = work(timeout_write=1)
+    w.api.fault(method="GET", path="/connectors/plain/config$", times=-1, status=status)
+    with fails(errno.EACCES if status < 500 else errno.EIO, errno.ETIMEDOUT):
+        w.process.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.api.writes() == []
+    assert w.process.read(w.rejected) == w.changed(kafka_topic="mine")

@@ -1,0 +1,246 @@
+"""Everything in a connector's directory but its own files: local, never sent."""
+
+import errno
+import os
+import stat
+
+import pytest
+
+import harness
+import samples
+from harness import fails, poll
+from work import Work
+
+FOUR = {"config.json", "connector.json", "status.json", "state"}
+
+
+@pytest.fixture(scope="module")
+def shared_site(shared_emulators):
+    return samples.site(shared_emulators(*samples.EMULATOR))
+
+
+@pytest.fixture(scope="module")
+def shared_mount(shared_site, shared_mounts):
+    return shared_mounts(shared_site.emulator)
+
+
+@pytest.fixture
+def w(shared_site, shared_mount, process):
+    """One mount for all: a test removes what it makes, and nothing is ever sent."""
+    made = Work(shared_site.emulator, shared_site, shared_mount, process)
+    yield made
+    assert made.api.writes() == []
+    made.assert_clean()
+    assert process.read(made.config) == made.text
+
+
+def test_files(w):
+    path = w.directory / "4913"
+    w.process.create(path, b"probe")
+    assert w.process.read(path) == b"probe"
+    assert "4913" in w.process.listdir(w.directory)
+    assert w.process.stat(path).st_size == 5
+    assert stat.S_ISREG(w.process.stat(path).st_mode)
+    with fails(errno.EEXIST):
+        w.process.create(path, b"again")
+    w.process.write(path, b" more", os.O_WRONLY | os.O_APPEND)
+    w.process.truncate(path, 7)
+    assert w.process.read(path) == b"probe m"
+    w.process.truncate(path, 9)
+    assert w.process.read(path) == b"probe m\0\0"
+    w.process.unlink(path)
+    assert not w.process.exists(path)
+
+
+def test_sparse_writes(w):
+    path = w.directory / ".sparse"
+    fd = w.process.open(path, os.O_RDWR | os.O_CREAT)
+    w.process.pwrite(fd, b"end", 10)
+    assert w.process.read_fd(fd) == b"\0" * 10 + b"end"
+    w.process.close(fd)
+    w.process.unlink(path)
+
+
+def test_renames(w):
+    a, b = w.directory / "a", w.directory / "b"
+    w.process.create(a, b"of a")
+    w.process.create(b, b"of b")
+    with fails(errno.EEXIST):
+        w.process.rename_with(a, b, 1)
+    w.process.rename(a, b)
+    assert w.process.read(b) == b"of a" and not w.process.exists(a)
+    w.process.unlink(b)
+
+
+def test_links(w):
+    a, b = w.directory / "a", w.directory / "b"
+    w.process.create(a, b"shared")
+    w.process.link(a, b)
+    w.process.write(a, b"SHARED", os.O_WRONLY)
+    assert w.process.read(b) == b"SHARED"
+    assert w.process.stat(b).st_nlink == 2
+    w.process.unlink(a)
+    assert w.process.stat(b).st_nlink == 1
+    w.process.unlink(b)
+
+
+def test_link_of_the_configuration(w):
+    """perl -i.bak and gio -b: a backup by link, which keeps the old content."""
+    backup = w.directory / "config.json.bak"
+    w.process.link(w.config, backup)
+    assert w.process.read(backup) == w.text
+    w.process.unlink(backup)
+    assert w.process.read(w.config) == w.text
+
+
+def test_symlinks(w):
+    """emacs: a dangling one as a lock."""
+    link = w.directory / ".#config.json"
+    w.process.symlink("someone@host.1234:5678", link)
+    assert w.process.readlink(link) == "someone@host.1234:5678"
+    assert stat.S_ISLNK(w.process.lstat(link).st_mode)
+    w.process.unlink(link)
+
+
+def test_directories(w):
+    """rsync --delay-updates."""
+    directory = w.directory / ".~tmp~"
+    w.process.mkdir(directory, 0o700)
+    w.process.create(directory / "config.json", b"{}")
+    assert w.process.listdir(directory) == ["config.json"]
+    with fails(errno.ENOTEMPTY):
+        w.process.rmdir(directory)
+    w.process.rename(directory / "config.json", directory / "other")
+    w.process.unlink(directory / "other")
+    w.process.rmdir(directory)
+
+
+def test_saving_from_a_subdirectory(work):
+    w = work()
+    directory = w.directory / ".~tmp~"
+    w.process.mkdir(directory)
+    w.process.create(directory / "config.json", w.changed(kafka_topic="delayed"))
+    assert w.api.calls() == []
+    w.process.rename(directory / "config.json", w.config)
+    w.process.rmdir(directory)
+    assert w.api.calls() == [w.look, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "delayed"
+
+
+def test_locks(w):
+    path = w.directory / ".lock"
+    w.process.create(path, b"")
+    w.process.lock(path)
+    w.process.lock(w.config)
+    w.process.unlink(path)
+
+
+def test_open_and_unlinked(w):
+    path = w.directory / "gone"
+    fd = w.process.open(path, os.O_RDWR | os.O_CREAT)
+    w.process.unlink(path)
+    w.process.write_fd(fd, b"still there")
+    assert w.process.read_fd(fd) == b"still there"
+    assert set(w.process.listdir(w.directory)) == FOUR, "nothing like .fuse_hidden"
+    w.process.close(fd)
+
+
+def test_modes_and_times(w):
+    path = w.directory / "scratch"
+    w.process.create(path, b"x", 0o640)
+    w.process.chmod(path, 0o604)
+    w.process.utime(path, ns=(10 ** 18, 10 ** 18 + 1))
+    status = w.process.stat(path)
+    assert stat.S_IMODE(status.st_mode) == 0o604 and status.st_mtime_ns == 10 ** 18 + 1
+    w.process.unlink(path)
+
+
+def test_names_of_every_script(w):
+    for name in ("größe", "名前~", "a b", "%41", "\\", "\x01", "x" * 255):
+        w.process.create(w.directory / name, b"x")
+        assert name in w.process.listdir(w.directory)
+        w.process.unlink(w.directory / name)
+    with fails(errno.ENAMETOOLONG):
+        w.process.create(w.directory / ("x" * 256), b"x")
+
+
+def test_a_file_may_have_a_mebibyte(w):
+    path = w.directory / "big"
+    w.process.create(path, b"x" * (1 << 20))
+    assert w.process.stat(path).st_size == 1 << 20
+    with fails(errno.ENOSPC, errno.EFBIG):
+        w.process.write(path, b"y", os.O_WRONLY | os.O_APPEND)
+    with fails(errno.ENOSPC, errno.EFBIG):
+        w.process.truncate(path, (1 << 20) + 1)
+    assert w.process.stat(path).st_size == 1 << 20
+    w.process.unlink(path)
+
+
+def test_all_may_have_64_mebibytes(w):
+    made = []
+    try:
+        with fails(errno.ENOSPC):
+            for number in range(65):
+                made.append(w.directory / f"big-{number}")
+                w.process.create(made[-1], b"x" * (1 << 20))
+        assert len(made) == 65
+        assert w.process.read(w.config) == w.text
+    finally:
+        for path in made:
+            w.process.unlink(path)
+    w.process.create(w.directory / "small", b"room again")
+    w.process.unlink(w.directory / "small")
+
+
+def test_gone_at_unmount(work, mount):
+    w = work()
+    w.process.create(w.directory / "config.json~", b"backup")
+    w.mounted.stop()
+    assert w.api.writes() == []
+    again = mount(w.api, home=w.mounted.home)
+    assert set(w.process.listdir(again.connector(w.site, "plain"))) == FOUR
+
+
+def test_survives_refreshes(work):
+    w = work(ttl=0.1)
+    w.process.create(w.directory / "config.json~", b"backup")
+    harness.hold(lambda: w.process.read(w.directory / "config.json~") == b"backup"
+                 and w.process.read(w.config) == w.text, 0.5)
+
+
+def test_not_seen_by_other_connectors(w):
+    w.process.create(w.directory / "mine", b"x")
+    assert set(w.process.listdir(w.connectors / "other")) == FOUR
+    w.process.unlink(w.directory / "mine")
+
+
+def test_not_moved_out(w):
+    path = w.directory / "mine"
+    w.process.create(path, b"x")
+    with fails(errno.EPERM, errno.EXDEV):
+        w.process.rename(path, w.connectors / "mine")
+    w.process.unlink(path)
+
+
+@pytest.mark.parametrize("name", ["connector.json", "status.json"])
+def test_read_only_names_swallow_a_restore(work, name):
+    """Renamed or created onto their names, the files of a backup are dropped with success."""
+    w = work(delete_delay=0.3)
+    content = w.process.read(w.directory / name)
+    w.process.create(w.directory / ".temporary", b'{"old": 1}')
+    w.process.rename(w.directory / ".temporary", w.directory / name)
+    assert not w.process.exists(w.directory / ".temporary")
+    poll(lambda: w.process.read(w.directory / name) == content, 5)
+    w.process.unlink(w.directory / name)
+    w.process.create(w.directory / name, b'{"old": 2}', 0o644)
+    poll(lambda: w.process.exists(w.directory / name)
+         and w.process.read(w.directory / name) == content, 5)
+    w.process.create(w.directory / ".temporary", b'{"old": 3}')
+    w.process.unlink(w.directory / name)
+    w.process.link(w.directory / ".temporary", w.directory / name)
+    w.process.unlink(w.directory / ".temporary")
+    poll(lambda: w.process.exists(w.directory / name)
+         and w.process.read(w.directory / name) == content, 5)
+    with fails(errno.EACCES):
+        w.process.open(w.directory / name, os.O_WRONLY)
+    assert w.api.writes() == []
