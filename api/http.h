@@ -1,5 +1,5 @@
 /*
- * The HTTP engine: the only user of libcurl.
+ * The HTTP engine: the only one that sends anything (with libcurl).
  *
  * One thread drives libcurl's multi interface. Requests are handed to it from
  * any thread and end exactly once, in a call of `done` on the engine's thread
@@ -56,9 +56,13 @@ struct http_answer {
 	bool json;       /* its Content-Type, or lacking one its text, is JSON */
 	bool maybe_done; /* it may have been carried out although no answer came */
 	unsigned attempts;
-	int64_t retry_after; /* milliseconds asked for by the last answer; -1: none */
-	char request_id[80]; /* the server's, or "" */
-	struct strbuf body;  /* empty for a 2xx answer that went into a sink */
+	/* Milliseconds asked for by the last answer, in Retry-After or, for a 429, in
+	 * X-RateLimit-Reset; at most a day; -1: none. */
+	int64_t retry_after;
+	char request_id[80]; /* the server's, printable, or "" */
+	char trouble[256];   /* libcurl's words on the last attempt that got no answer, or "" */
+	struct strbuf body;  /* empty for a 2xx answer that went into a sink; of an error, its
+			      * first 64 KiB */
 };
 
 void http_answer_finish(struct http_answer *answer);
@@ -70,8 +74,10 @@ static inline void http_answer_cleanup(struct http_answer *answer)
 
 struct http_request {
 	enum http_method method;
-	const char *target; /* path and query below the URL, encoded ("/connect/v1/…"); copied */
-	const char *body;   /* JSON; copied, the copy is wiped; NULL: none */
+	/* Path and query below the URL, encoded ("/connect/v1/…"); copied. Other than printable
+	 * ASCII, or a fragment, is -EINVAL. */
+	const char *target;
+	const char *body; /* JSON; copied, the copy is wiped; NULL: none */
 	size_t body_len;
 	int64_t deadline;             /* monotonic milliseconds (clock.h) */
 	bool once;                    /* never repeated, whatever the answer (but for a 401) */
@@ -83,19 +89,26 @@ struct http_request {
 	void *arg; /* for sink and done */
 };
 
+/* Starts no thread. -EINVAL for a URL that url_check_origin refuses or a cacert without a PEM
+ * certificate, else -errno; the reason is logged. */
 int http_create(const struct http_options *options, struct http **ret_http);
 /* Starts the thread: not before a fork to the background. */
 int http_start(struct http *http);
-/* Ends what is under way with -ECANCELED and joins the thread. */
+/* Ends what is under way with -ECANCELED and joins the thread. Not from a callback; nobody may
+ * submit any more once it returns. */
 void http_destroy(struct http *http);
 
 /* GETs are repeated until the deadline (error.h: which answers; retry.h: when)
  * unless `once`; other methods are attempted once. Identical GETs without a
  * sink that are under way share one request. Never fails at once: errors come
- * to `done`. ret_call may be NULL; it is valid until `done` was called. */
+ * to `done`. ret_call may be NULL; it is set before `done` can run, and valid until `done` has
+ * returned. Two errors come to `done` on the calling thread, before the return and without a
+ * ret_call: -ENOMEM, and -ECANCELED once http_destroy has ended the rest. A GET never shares an
+ * answer that was asked for before a request of another method ended. */
 void http_submit(
 	struct http *http, const struct http_request *request, struct http_call **ret_call);
-/* `done` comes with -ECANCELED, later or during the call. */
+/* `done` comes later, on the engine's thread: with -ECANCELED unless an end was already under
+ * way. Others that share the request are not concerned. */
 void http_cancel(struct http *http, struct http_call *call);
 
 /* The same, waiting for the answer; not from the engine's thread. `request->done` is unused.

@@ -1,0 +1,220 @@
+#include <errno.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "api/http_priv.h"
+#include "base/clock.h"
+
+#define POLL_MAX_MS 60000
+/* Requests at once where one connection carries many. */
+#define STREAMS_MAX (size_t)64
+
+/* Whether a new call may be served by the answer to this flight. A flight from before a write
+ * could bring what was true before it. */
+static bool is_shareable(const struct http_flight *flight, const struct http_flight *wanted)
+{
+	return flight->state != HTTP_ENDED && flight->method == HTTP_GET && !flight->in.sink &&
+	       flight->once == wanted->once && flight->writes == flight->http->writes &&
+	       strcmp(flight->target, wanted->target) == 0;
+}
+
+static bool is_target(const char *target)
+{
+	for (const char *s = target; *s; s++) {
+		if (*s <= ' ' || *s > '~' || *s == '#') {
+			return false;
+		}
+	}
+	return target[0] == '/';
+}
+
+static void adopt(struct http *http, struct http_call *call)
+{
+	struct http_flight *fresh = call->flight;
+	struct http_flight *flight = NULL;
+
+	fresh->writes = http->writes;
+	if (fresh->method == HTTP_GET && !fresh->in.sink) {
+		DL_FOREACH (http->flights, flight) {
+			if (is_shareable(flight, fresh)) {
+				break;
+			}
+		}
+	}
+	if (flight) {
+		http_flight_free(fresh);
+		call->flight = flight;
+	} else {
+		flight = fresh;
+		DL_APPEND(http->flights, flight);
+	}
+	flight->background = flight->background && call->background;
+	DL_APPEND(flight->calls, call);
+	if (!is_target(flight->target)) {
+		http_flight_end(flight, -EINVAL);
+	}
+}
+
+/* Takes what was submitted. False: the end has come. */
+static bool take_inbox(struct http *http)
+{
+	struct http_call *call;
+	struct http_call *next;
+
+	pthread_mutex_lock(&http->lock);
+	struct http_call *inbox = http->inbox;
+	http->inbox = NULL;
+	bool stop = http->stop;
+	pthread_mutex_unlock(&http->lock);
+	DL_FOREACH_SAFE (inbox, call, next) {
+		DL_DELETE(inbox, call);
+		adopt(http, call);
+	}
+	return !stop;
+}
+
+static bool is_over(const struct http_call *call, int64_t now)
+{
+	const struct http_flight *flight = call->flight;
+	return now >= call->deadline ||
+	       (flight->state == HTTP_WAITING && flight->due >= call->deadline);
+}
+
+static void sweep_calls(struct http_flight *flight, int64_t now)
+{
+	struct http_call *call;
+	struct http_call *next;
+
+	DL_FOREACH_SAFE (flight->calls, call, next) {
+		if (atomic_load(&call->cancelled)) {
+			http_call_end(call, -ECANCELED);
+		} else if (is_over(call, now)) {
+			http_call_end(call, http_flight_expired(flight, now));
+		}
+	}
+	if (!flight->calls) {
+		http_flight_end(flight, 0);
+	}
+}
+
+/* Ends what is over, frees what has ended, wakes what has waited long enough. */
+static void sweep(struct http *http)
+{
+	struct http_flight *flight;
+	struct http_flight *next;
+	int64_t now = clock_now_ms();
+
+	DL_FOREACH_SAFE (http->flights, flight, next) {
+		sweep_calls(flight, now);
+		if (flight->state == HTTP_ENDED) {
+			DL_DELETE(http->flights, flight);
+			http_flight_free(flight);
+		} else if (flight->state == HTTP_WAITING && flight->due <= now) {
+			flight->state = HTTP_QUEUED;
+			http->retries++;
+		}
+	}
+}
+
+/* Starts the queued flights of one kind while there is room. True: none is left. */
+static bool start_queued(struct http *http, bool background, size_t room)
+{
+	struct http_flight *flight;
+	DL_FOREACH (http->flights, flight) {
+		if (flight->state != HTTP_QUEUED || flight->background != background) {
+			continue;
+		}
+		if (http->active >= room) {
+			return false;
+		}
+		http_attempt_start(flight);
+	}
+	return true;
+}
+
+static void schedule(struct http *http)
+{
+	size_t room = http->max_connections;
+	if (http->multiplexed && room < STREAMS_MAX) {
+		room = STREAMS_MAX;
+	}
+	/* One place stays free, so that who comes next need not wait for the background. */
+	if (start_queued(http, false, room)) {
+		start_queued(http, true, room > 1 ? room - 1 : 1);
+	}
+}
+
+static bool collect(struct http *http)
+{
+	struct http_flight *flight;
+	CURLMsg *message;
+	int left;
+	bool any = false;
+
+	while ((message = curl_multi_info_read(http->multi, &left))) {
+		if (message->msg == CURLMSG_DONE) {
+			char *private = NULL;
+			curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &private);
+			flight = (struct http_flight *)(void *)private;
+			http_attempt_end(flight, message->data.result);
+			any = true;
+		}
+	}
+	return any;
+}
+
+static int time_to_next(const struct http *http)
+{
+	const struct http_flight *flight;
+	const struct http_call *call;
+	int64_t now = clock_now_ms();
+	int64_t at = now + POLL_MAX_MS;
+
+	DL_FOREACH (http->flights, flight) {
+		if (flight->state == HTTP_WAITING && flight->due < at) {
+			at = flight->due;
+		}
+		DL_FOREACH (flight->calls, call) {
+			at = call->deadline < at ? call->deadline : at;
+		}
+	}
+	return at > now ? (int)(at - now) : 0;
+}
+
+void *http_loop(void *arg)
+{
+	struct http *http = arg;
+	int running;
+
+	while (take_inbox(http)) {
+		http_renew_step(http);
+		sweep(http);
+		schedule(http);
+		curl_multi_perform(http->multi, &running);
+		if (!collect(http)) {
+			curl_multi_poll(http->multi, NULL, 0, time_to_next(http), NULL);
+		}
+	}
+	http_end_all(http);
+	return NULL;
+}
+
+void http_end_all(struct http *http)
+{
+	struct http_flight *flight;
+	struct http_flight *next;
+	bool empty = false;
+
+	while (!empty) {
+		take_inbox(http);
+		DL_FOREACH_SAFE (http->flights, flight, next) {
+			http_flight_end(flight, -ECANCELED);
+			DL_DELETE(http->flights, flight);
+			http_flight_free(flight);
+		}
+		pthread_mutex_lock(&http->lock);
+		empty = !http->inbox;
+		http->closed = empty;
+		pthread_mutex_unlock(&http->lock);
+	}
+}

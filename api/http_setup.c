@@ -1,0 +1,180 @@
+#include <errno.h>
+#include <string.h>
+
+#include "api/auth.h"
+#include "api/http_priv.h"
+
+#define URL_MAX_BYTES      (size_t)(128 * 1024)
+#define HEADER_MAX_BYTES   (size_t)(128 * 1024)
+#define CONNECT_TIMEOUT_MS 10000L
+#define KEEPALIVE_IDLE_S   30L
+#define KEEPALIVE_STEP_S   15L
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct http_flight *flight = arg;
+	struct http_body *in = &flight->in;
+	size_t len = size * count;
+
+	if (!in->begun) {
+		struct curl_header *header;
+		long status = 0;
+		curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status);
+		bool good = status >= 200 && status <= 299;
+		bool labelled = curl_easy_header(flight->easy, "Content-Encoding", 0, CURLH_HEADER,
+					-1, &header) == CURLHE_OK;
+		http_body_begin(
+			in, good, labelled, good ? flight->http->max_answer : HTTP_ERROR_MAX_BYTES);
+	}
+	size_t before = in->total;
+	int err = http_body_add(in, bytes, len);
+	flight->http->bytes += in->total - before;
+	return err < 0 ? 0 : len;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
+{
+	struct http_flight *flight = arg;
+	flight->header_bytes += size * count;
+	if (flight->header_bytes > HTTP_HEADERS_MAX_BYTES) {
+		flight->in.err = -EFBIG;
+		return 0;
+	}
+	return size * count;
+}
+
+/* Called each time the request is about to be sent. libcurl would silently send it again when a
+ * kept connection turns out to be dead, and cannot know whether the first one was carried out. */
+static int on_issue(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
+{
+	struct http_flight *flight = arg;
+	bool repeatable = flight->method == HTTP_GET && !flight->once;
+
+	if (flight->issued && !repeatable && http_attempt_may_have_arrived(flight)) {
+		flight->resent = true;
+		return CURL_PREREQFUNC_ABORT;
+	}
+	if (!flight->issued) {
+		curl_easy_getinfo(flight->easy, CURLINFO_REQUEST_SIZE, &flight->sent_before);
+	}
+	flight->issued = true;
+	flight->http->requests++;
+	return CURL_PREREQFUNC_OK;
+}
+
+static bool add_header(struct http_flight *flight, const char *line)
+{
+	struct curl_slist *list = curl_slist_append(flight->headers, line);
+	if (list) {
+		flight->headers = list;
+	}
+	return list;
+}
+
+static bool add_headers(struct http_flight *flight)
+{
+	struct strbuf signature = STRBUF_INIT(HEADER_MAX_BYTES);
+	flight->generation = auth_header(flight->http->auth, &signature);
+	bool ok = !signature.err && add_header(flight, strbuf_str(&signature));
+	strbuf_wipe(&signature);
+
+	ok = ok && add_header(flight, "Accept: application/json") && add_header(flight, "Expect:");
+	/* Without a value it takes away the one that libcurl would add to an empty body. */
+	return ok && add_header(flight,
+			     flight->body ? "Content-Type: application/json" : "Content-Type:");
+}
+
+static bool set_url(struct http_flight *flight)
+{
+	if (flight->redirect) {
+		return curl_easy_setopt(flight->easy, CURLOPT_URL, flight->redirect) == CURLE_OK;
+	}
+	struct strbuf url = STRBUF_INIT(URL_MAX_BYTES);
+	strbuf_adds(&url, flight->http->url);
+	strbuf_adds(&url, flight->target);
+	bool ok = !url.err && curl_easy_setopt(flight->easy, CURLOPT_URL, url.buf) == CURLE_OK;
+	strbuf_finish(&url);
+	return ok;
+}
+
+static bool set_method(struct http_flight *flight)
+{
+	CURL *easy = flight->easy;
+	if (flight->method == HTTP_GET) {
+		return curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L) == CURLE_OK;
+	}
+	if (flight->body || flight->method != HTTP_DELETE) {
+		curl_easy_setopt(easy, CURLOPT_POST, 1L);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)flight->body_len);
+		curl_easy_setopt(easy, CURLOPT_POSTFIELDS, flight->body ? flight->body : "");
+	}
+	return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, http_method_name(flight->method)) ==
+	       CURLE_OK;
+}
+
+static bool set_connection(const struct http *http, CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	/* Leaves a resolver thread that hangs alone instead of waiting for it. */
+	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
+	curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT_MS);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_STEP_S);
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	/* Without TLS there is nothing to wait for: each request would queue behind the first. */
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http->tls ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
+	if (http->authorities.data &&
+		curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &http->authorities) != CURLE_OK) {
+		return false;
+	}
+	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, http->tls ? "https" : "http") ==
+	       CURLE_OK;
+}
+
+static bool set_request(struct http_flight *flight)
+{
+	CURL *easy = flight->easy;
+	curl_easy_setopt(easy, CURLOPT_PRIVATE, flight);
+	curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(easy, CURLOPT_WRITEDATA, flight);
+	curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(easy, CURLOPT_HEADERDATA, flight);
+	curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_issue);
+	curl_easy_setopt(easy, CURLOPT_PREREQDATA, flight);
+	curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, flight->error);
+	curl_easy_setopt(easy, CURLOPT_PATH_AS_IS, 1L);
+	curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
+	curl_easy_setopt(easy, CURLOPT_DISALLOW_USERNAME_IN_URL, 1L);
+	curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	/* Our headers are for the server, not for a proxy's CONNECT. */
+	curl_easy_setopt(easy, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE);
+	curl_easy_setopt(easy, CURLOPT_HTTPHEADER, flight->headers);
+	return curl_easy_setopt(easy, CURLOPT_USERAGENT, "connectfs/" CONNECTFS_VERSION) ==
+		       CURLE_OK &&
+	       curl_easy_setopt(easy, CURLOPT_ACCEPT_ENCODING, "gzip") == CURLE_OK;
+}
+
+int http_setup(struct http_flight *flight)
+{
+	flight->easy = curl_easy_init();
+	if (!flight->easy || !add_headers(flight) || !set_url(flight) || !set_method(flight) ||
+		!set_connection(flight->http, flight->easy) || !set_request(flight)) {
+		http_setup_undo(flight);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void http_setup_undo(struct http_flight *flight)
+{
+	curl_easy_cleanup(flight->easy);
+	flight->easy = NULL;
+	for (struct curl_slist *header = flight->headers; header; header = header->next) {
+		explicit_bzero(header->data, strlen(header->data));
+	}
+	curl_slist_free_all(flight->headers);
+	flight->headers = NULL;
+}
