@@ -1,0 +1,228 @@
+#include "emulator/account.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "emulator/json.h"
+#include "emulator/mem.h"
+
+void account_init(struct account *account)
+{
+	*account = (struct account){ .provisioning_ms = 1000 };
+}
+
+void account_finish(struct account *account)
+{
+	struct environment *environment;
+	struct environment *next;
+	HASH_ITER (hh, account->environments, environment, next) {
+		account_remove_environment(account, environment);
+	}
+}
+
+struct environment *account_environment(struct account *account, const char *id)
+{
+	struct environment *environment;
+	HASH_FIND_STR(account->environments, id, environment);
+	return environment;
+}
+
+struct cluster *account_cluster(struct account *account, const char *environment_id, const char *id)
+{
+	struct environment *environment;
+	struct environment *next;
+	HASH_ITER (hh, account->environments, environment, next) {
+		struct cluster *cluster = NULL;
+		if (!environment_id || strcmp(environment->id, environment_id) == 0) {
+			HASH_FIND_STR(environment->clusters, id, cluster);
+		}
+		if (cluster) {
+			return cluster;
+		}
+	}
+	return NULL;
+}
+
+static void set_time(char created_at[32], const char *given)
+{
+	if (given) {
+		snprintf(created_at, 32, "%s", given);
+		return;
+	}
+	struct tm tm;
+	time_t now = time(NULL);
+	gmtime_r(&now, &tm);
+	strftime(created_at, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
+
+struct environment *account_add_environment(
+	struct account *account, const char *id, const char *display_name, const char *created_at)
+{
+	struct environment *environment = account_environment(account, id);
+	if (!environment) {
+		environment = mem_alloc(sizeof(*environment));
+		environment->id = mem_dup(id);
+		environment->display_name = mem_dup(id);
+		environment->seq = ++account->seq;
+		set_time(environment->created_at, created_at);
+		HASH_ADD_STR(account->environments, id, environment);
+	}
+	if (display_name) {
+		free(environment->display_name);
+		environment->display_name = mem_dup(display_name);
+	}
+	return environment;
+}
+
+/* The middle part of the cluster's host names: its id, fit for a host name. */
+static void set_endpoint(struct cluster *cluster)
+{
+	char host[16] = "pkc-";
+	unsigned hash = 5381;
+	for (const char *c = cluster->id; *c; c++) {
+		hash = hash * 33 + (unsigned char)*c;
+	}
+	for (size_t i = 4; i < 9; i++, hash /= 36) {
+		host[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[hash % 36];
+	}
+	char endpoint[128];
+	snprintf(endpoint, sizeof(endpoint), "%s.%s.%s.confluent.cloud:9092", host, cluster->region,
+		cluster->provider);
+	cluster->endpoint = mem_dup(endpoint);
+}
+
+struct cluster *account_add_cluster(struct account *account, struct environment *environment,
+	const char *id, const char *display_name, const char *created_at)
+{
+	struct cluster *cluster = account_cluster(account, environment->id, id);
+	if (!cluster) {
+		cluster = mem_alloc(sizeof(*cluster));
+		cluster->id = mem_dup(id);
+		cluster->display_name = mem_dup(id);
+		cluster->provider = "aws";
+		cluster->region = mem_dup("us-west-2");
+		cluster->kind = "Standard";
+		cluster->availability = "SINGLE_ZONE";
+		cluster->seq = ++account->seq;
+		cluster->environment = environment;
+		set_time(cluster->created_at, created_at);
+		set_endpoint(cluster);
+		HASH_ADD_STR(environment->clusters, id, cluster);
+	}
+	if (display_name) {
+		free(cluster->display_name);
+		cluster->display_name = mem_dup(display_name);
+	}
+	return cluster;
+}
+
+void cluster_place(struct cluster *cluster, const char *provider, const char *region)
+{
+	cluster->provider = provider;
+	free(cluster->region);
+	cluster->region = mem_dup(region);
+	free(cluster->endpoint);
+	set_endpoint(cluster);
+}
+
+static void clear_hidden(struct cluster *cluster)
+{
+	struct hidden *hidden;
+	struct hidden *next;
+	HASH_ITER (hh, cluster->hidden, hidden, next) {
+		HASH_DEL(cluster->hidden, hidden);
+		free(hidden->name);
+		free(hidden);
+	}
+}
+
+void account_remove_cluster(struct cluster *cluster)
+{
+	struct connector *connector;
+	struct connector *next;
+	HASH_ITER (hh, cluster->connectors, connector, next) {
+		connector_destroy(connector);
+	}
+	clear_hidden(cluster);
+	HASH_DEL(cluster->environment->clusters, cluster);
+	free(cluster->id);
+	free(cluster->display_name);
+	free(cluster->region);
+	free(cluster->endpoint);
+	free(cluster);
+}
+
+void account_remove_environment(struct account *account, struct environment *environment)
+{
+	struct cluster *cluster;
+	struct cluster *next;
+	HASH_ITER (hh, environment->clusters, cluster, next) {
+		account_remove_cluster(cluster);
+	}
+	HASH_DEL(account->environments, environment);
+	free(environment->id);
+	free(environment->display_name);
+	free(environment);
+}
+
+void cluster_hide(struct cluster *cluster, const cJSON *names, unsigned from)
+{
+	clear_hidden(cluster);
+	cluster->hidden_from = from;
+	const cJSON *item;
+	cJSON_ArrayForEach(item, names)
+	{
+		const char *name = cJSON_GetStringValue(item);
+		struct hidden *hidden = NULL;
+		if (name) {
+			HASH_FIND_STR(cluster->hidden, name, hidden);
+		}
+		if (!name || hidden) {
+			continue;
+		}
+		hidden = mem_alloc(sizeof(*hidden));
+		hidden->name = mem_dup(name);
+		HASH_ADD_KEYPTR(hh, cluster->hidden, hidden->name, strlen(name), hidden);
+	}
+}
+
+bool cluster_hides(const struct cluster *cluster, const char *name, enum list_kind kind)
+{
+	struct hidden *hidden = NULL;
+	if (cluster->hidden && (cluster->hidden_from & kind)) {
+		HASH_FIND_STR(cluster->hidden, name, hidden);
+	}
+	return hidden != NULL;
+}
+
+int64_t account_read_time(const struct account *account, int64_t now)
+{
+	return now - account->settle_ms;
+}
+
+void account_sweep(struct account *account, struct cluster *cluster, int64_t now)
+{
+	int64_t seen = account_read_time(account, now);
+	struct connector *connector;
+	struct connector *next;
+	HASH_ITER (hh, cluster->connectors, connector, next) {
+		if (!connector->newest->exists && connector->newest->at <= seen) {
+			connector_destroy(connector);
+		}
+	}
+}
+
+struct connector *cluster_connector(const struct cluster *cluster, const char *name)
+{
+	struct connector *connector;
+	HASH_FIND_STR(cluster->connectors, name, connector);
+	return connector;
+}
+
+struct connector *cluster_live(const struct cluster *cluster, const char *name)
+{
+	struct connector *connector = cluster_connector(cluster, name);
+	return connector && connector->newest->exists ? connector : NULL;
+}

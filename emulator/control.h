@@ -1,0 +1,15 @@
+/* What the control API and the server share. Under emulator.lock. */
+#ifndef EMULATOR_CONTROL_H
+#define EMULATOR_CONTROL_H
+
+#include "emulator/emulator.h"
+
+/* Another client's change to a connector, as PATCH takes it. -EINVAL or -ENOENT
+ * with the reason in `why`. */
+int control_change(struct emulator *emulator, const char *cluster_id, const char *name,
+	const cJSON *change, struct strbuf *why);
+
+/* The body as a JSON object, for the caller to free; NULL: the reply says no. */
+cJSON *control_body(const struct request *request, struct reply *reply);
+
+#endif

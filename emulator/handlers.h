@@ -1,0 +1,49 @@
+/* The handlers behind the table of routes; see routes.h. */
+#ifndef EMULATOR_HANDLERS_H
+#define EMULATOR_HANDLERS_H
+
+#include "emulator/emulator.h"
+
+#define HANDLER(name) \
+	void name(struct emulator *emulator, const struct request *request, struct reply *reply)
+
+/* org/v2, in org.c */
+HANDLER(org_list_environments);
+HANDLER(org_get_environment);
+
+/* cmk/v2, in cmk.c */
+HANDLER(cmk_list_clusters);
+HANDLER(cmk_get_cluster);
+
+/* connect/v1: reading, in connect.c */
+HANDLER(connect_list);
+HANDLER(connect_get);
+HANDLER(connect_get_config);
+HANDLER(connect_get_status);
+HANDLER(connect_get_tasks);
+HANDLER(connect_list_plugins);
+HANDLER(connect_validate);
+
+/* connect/v1: writing, in connect_write.c */
+HANDLER(connect_create);
+HANDLER(connect_put_config);
+HANDLER(connect_delete);
+HANDLER(connect_pause);
+HANDLER(connect_resume);
+
+/* The control API, in control.c and control_account.c */
+HANDLER(control_get_requests);
+HANDLER(control_clear_requests);
+HANDLER(control_get_faults);
+HANDLER(control_add_fault);
+HANDLER(control_clear_faults);
+HANDLER(control_put_settings);
+HANDLER(control_get_settings);
+HANDLER(control_get_account);
+HANDLER(control_get_connector);
+HANDLER(control_patch_connector);
+HANDLER(control_post_lists);
+HANDLER(control_post_environments);
+HANDLER(control_post_clusters);
+
+#endif

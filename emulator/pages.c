@@ -1,0 +1,137 @@
+#include "emulator/pages.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "emulator/account.h"
+#include "emulator/json.h"
+#include "emulator/mem.h"
+
+#define PAGE_SIZE_DEFAULT 10
+#define PAGE_SIZE_MAX     100
+#define URL_MAX           4096
+/* Makes tokens look like nothing in particular, and typed ones fail. */
+#define TOKEN_SECRET 0x9e3779b97f4a7c15ULL
+
+static uint64_t token_check(const char *path, uint64_t after)
+{
+	uint64_t hash = after ^ TOKEN_SECRET;
+	for (const char *c = path; *c; c++) {
+		hash = (hash ^ (unsigned char)*c) * 0x100000001b3ULL;
+	}
+	return hash;
+}
+
+static bool token_parse(struct page *page, const char *token)
+{
+	uint64_t masked;
+	uint64_t check;
+	int used = 0;
+	if (sscanf(token, "%16" SCNx64 "%16" SCNx64 "%n", &check, &masked, &used) != 2 ||
+		used != 32 || token[used] != '\0') {
+		return false;
+	}
+	page->after = masked ^ check;
+	return token_check(page->path, page->after) == check;
+}
+
+bool page_init(struct page *page, const struct request *request, struct reply *reply)
+{
+	cleanup(free) char *size = request_query(request, "page_size", 0);
+	cleanup(free) char *token = request_query(request, "page_token", 0);
+	page->size = PAGE_SIZE_DEFAULT;
+	if (size && *size) {
+		char *end;
+		long number = strtol(size, &end, 10);
+		if (*end || number < 1) {
+			reply_refuse_parameter(
+				reply, request, "page_size", "page_size must be a positive number");
+			return false;
+		}
+		page->size = number > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : (size_t)number;
+	}
+	if (token && *token && !token_parse(page, token)) {
+		reply_refuse_parameter(
+			reply, request, "page_token", "page_token is none of this list's");
+		return false;
+	}
+	return true;
+}
+
+bool page_takes(struct page *page, uint64_t seq)
+{
+	page->total++;
+	if (seq <= page->after) {
+		return false;
+	}
+	if (page->count == page->size) {
+		page->more = true;
+		return false;
+	}
+	page->count++;
+	page->last = seq;
+	return true;
+}
+
+void page_base(const struct request *request, struct strbuf *out)
+{
+	const char *host = request_header(request, "Host");
+	strbuf_addf(out, "%s://%s", request->scheme, host ? host : "127.0.0.1");
+}
+
+static void write_link(const struct page *page, const struct request *request, const char *key,
+	bool next, struct strbuf *out)
+{
+	cleanup(strbuf) struct strbuf url = STRBUF_INIT(URL_MAX);
+	cleanup(free) char *size = request_query(request, "page_size", 0);
+	const char *separator = "?";
+	page_base(request, &url);
+	strbuf_adds(&url, page->path);
+	if (page->environment) {
+		strbuf_addf(&url, "%senvironment=%s", separator, page->environment);
+		separator = "&";
+	}
+	if (size) {
+		strbuf_addf(&url, "%spage_size=%zu", separator, page->size);
+		separator = "&";
+	}
+	if (next) {
+		uint64_t check = token_check(page->path, page->last);
+		strbuf_addf(&url, "%spage_token=%016" PRIx64 "%016" PRIx64, separator, check,
+			page->last ^ check);
+	}
+	json_field(out, key, strbuf_str(&url));
+}
+
+void page_write(const struct page *page, const struct request *request, struct strbuf *out)
+{
+	json_key(out, "metadata");
+	json_begin(out, '{');
+	write_link(page, request, "first", false, out);
+	if (page->more) {
+		write_link(page, request, "next", true, out);
+	}
+	json_field_int(out, "total_size", (long long)page->total);
+	json_end(out, '}');
+}
+
+void page_member(const struct request *request, const char *path, const char *id, const char *query,
+	const char *resource, const char *created_at, struct strbuf *out)
+{
+	cleanup(strbuf) struct strbuf self = STRBUF_INIT(URL_MAX);
+	cleanup(strbuf) struct strbuf name = STRBUF_INIT(URL_MAX);
+	page_base(request, &self);
+	strbuf_addf(&self, "%s/%s%s", path, id, query);
+	strbuf_addf(
+		&name, "crn://confluent.cloud/organization=" ACCOUNT_ORGANIZATION "%s", resource);
+	json_key(out, "metadata");
+	json_begin(out, '{');
+	json_field(out, "self", strbuf_str(&self));
+	json_field(out, "resource_name", strbuf_str(&name));
+	json_field(out, "created_at", created_at);
+	json_field(out, "updated_at", created_at);
+	json_end(out, '}');
+}

@@ -1,0 +1,39 @@
+/*
+ * Paginated lists of org/v2 and cmk/v2: their parameters, tokens and links.
+ *
+ * A token says after which member the page starts, so that members added or
+ * removed between two pages neither repeat nor hide others.
+ */
+#ifndef EMULATOR_PAGES_H
+#define EMULATOR_PAGES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emulator/reply.h"
+
+struct page {
+	const char *path;        /* of the list */
+	const char *environment; /* or NULL: part of the links */
+	size_t size;
+	uint64_t after; /* members up to this number were on earlier pages */
+	size_t count;   /* written so far */
+	size_t total;
+	uint64_t last; /* number of the last member written */
+	bool more;     /* some did not fit */
+};
+
+/* Reads page_size and page_token. False: the reply says no already. */
+bool page_init(struct page *page, const struct request *request, struct reply *reply);
+/* Whether the member with this number belongs on the page; counts it. */
+bool page_takes(struct page *page, uint64_t seq);
+/* The list's metadata, key and all. */
+void page_write(const struct page *page, const struct request *request, struct strbuf *out);
+
+/* The start of absolute URLs: scheme and host as the client knows them. */
+void page_base(const struct request *request, struct strbuf *out);
+/* The metadata of one member, key and all; `resource` is the end of its name. */
+void page_member(const struct request *request, const char *path, const char *id, const char *query,
+	const char *resource, const char *created_at, struct strbuf *out);
+
+#endif

@@ -1,0 +1,134 @@
+#include "emulator/routes.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "emulator/handlers.h"
+
+#define RATE_LIMIT 1000
+
+#define CLUSTER    "/connect/v1/environments/{environment_id}/clusters/{kafka_cluster_id}"
+#define CONNECTORS CLUSTER "/connectors"
+#define CONNECTOR  CONNECTORS "/{connector_name}"
+#define PLUGINS    CLUSTER "/connector-plugins"
+#define PLUGIN     PLUGINS "/{plugin_name}"
+
+const struct route routes[] = {
+	{ "GET", "/org/v2/environments", "listOrgV2Environments", org_list_environments },
+	{ "GET", "/org/v2/environments/{id}", "getOrgV2Environment", org_get_environment },
+	{ "GET", "/cmk/v2/clusters", "listCmkV2Clusters", cmk_list_clusters },
+	{ "GET", "/cmk/v2/clusters/{id}", "getCmkV2Cluster", cmk_get_cluster },
+	{ "GET", CONNECTORS, "listConnectv1Connectors", connect_list },
+	{ "POST", CONNECTORS, "createConnectv1Connector", connect_create },
+	{ "GET", CONNECTOR, "readConnectv1Connector", connect_get },
+	{ "DELETE", CONNECTOR, "deleteConnectv1Connector", connect_delete },
+	{ "GET", CONNECTOR "/config", "getConnectv1ConnectorConfig", connect_get_config },
+	{ "PUT", CONNECTOR "/config", "createOrUpdateConnectv1ConnectorConfig",
+		connect_put_config },
+	{ "PUT", CONNECTOR "/pause", "pauseConnectv1Connector", connect_pause },
+	{ "PUT", CONNECTOR "/resume", "resumeConnectv1Connector", connect_resume },
+	{ "GET", CONNECTOR "/status", "readConnectv1ConnectorStatus", connect_get_status },
+	{ "GET", CONNECTOR "/tasks", "listConnectv1ConnectorTasks", connect_get_tasks },
+	{ "GET", PLUGINS, "listConnectv1ConnectorPlugins", connect_list_plugins },
+	{ "PUT", PLUGIN "/config/validate", "validateConnectv1ConnectorPlugin", connect_validate },
+	{ "GET", "/_emulator/requests", "emulatorGetRequests", control_get_requests },
+	{ "DELETE", "/_emulator/requests", "emulatorClearRequests", control_clear_requests },
+	{ "GET", "/_emulator/faults", "emulatorGetFaults", control_get_faults },
+	{ "POST", "/_emulator/faults", "emulatorAddFault", control_add_fault },
+	{ "DELETE", "/_emulator/faults", "emulatorClearFaults", control_clear_faults },
+	{ "GET", "/_emulator/settings", "emulatorGetSettings", control_get_settings },
+	{ "PUT", "/_emulator/settings", "emulatorPutSettings", control_put_settings },
+	{ "GET", "/_emulator/account", "emulatorGetAccount", control_get_account },
+	{ "GET", "/_emulator/connectors/{cluster}/{name}", "emulatorGetConnector",
+		control_get_connector },
+	{ "PATCH", "/_emulator/connectors/{cluster}/{name}", "emulatorPatchConnector",
+		control_patch_connector },
+	{ "POST", "/_emulator/lists", "emulatorHideNames", control_post_lists },
+	{ "POST", "/_emulator/environments", "emulatorPostEnvironments",
+		control_post_environments },
+	{ "POST", "/_emulator/clusters", "emulatorPostClusters", control_post_clusters },
+	{ NULL },
+};
+
+/* The route of the request, or NULL with the methods there are in `allowed`. */
+static const struct route *find_route(struct request *request, struct strbuf *allowed)
+{
+	for (const struct route *route = routes; route->method; route++) {
+		if (!request_match(request, route->pattern)) {
+			continue;
+		}
+		if (strcmp(route->method, request->method) == 0) {
+			return route;
+		}
+		strbuf_adds(allowed, allowed->len > 0 ? ", " : "");
+		strbuf_adds(allowed, route->method);
+	}
+	return NULL;
+}
+
+static void add_rate_limit(struct emulator *emulator, struct reply *reply)
+{
+	char text[24];
+	int64_t second = clock_now_ms() / 1000;
+	if (second != emulator->rate_second) {
+		emulator->rate_second = second;
+		emulator->rate_used = 0;
+	}
+	emulator->rate_used += emulator->rate_used < RATE_LIMIT;
+	snprintf(text, sizeof(text), "%d", RATE_LIMIT);
+	reply_set_header(reply, "X-RateLimit-Limit", text);
+	snprintf(text, sizeof(text), "%ld", RATE_LIMIT - emulator->rate_used);
+	reply_set_header(reply, "X-RateLimit-Remaining", text);
+	reply_set_header(reply, "X-RateLimit-Reset", "1");
+}
+
+static bool is_allowed(
+	struct emulator *emulator, const struct request *request, struct reply *reply)
+{
+	if (request->family == FAMILY_CONTROL) {
+		return true;
+	}
+	if (!request_authorized(request, emulator->key, emulator->secret)) {
+		reply_refuse(reply, request, 401,
+			request->family == FAMILY_CONNECT ? "Unauthorized"
+							  : "these credentials are not valid");
+		if (request->family == FAMILY_PLATFORM) {
+			reply_set_header(reply, "WWW-Authenticate",
+				"Basic error=\"invalid_key\", "
+				"error_description=\"the key or its secret is wrong\"");
+		}
+		return false;
+	}
+	if (emulator_denies(emulator, request->path)) {
+		reply_refuse(reply, request, 403, "Forbidden");
+		return false;
+	}
+	return true;
+}
+
+void routes_handle(struct emulator *emulator, struct request *request, struct reply *reply)
+{
+	cleanup(strbuf) struct strbuf allowed = STRBUF_INIT(64);
+	const struct route *route = find_route(request, &allowed);
+	if (!is_allowed(emulator, request, reply)) {
+		return;
+	}
+	if (request->body_len > REQUEST_BODY_MAX) {
+		reply_refuse(
+			reply, request, 413, "the body is longer than %zu bytes", REQUEST_BODY_MAX);
+	} else if (route) {
+		route->handle(emulator, request, reply);
+		if (request->family == FAMILY_PLATFORM && reply->status < 300) {
+			add_rate_limit(emulator, reply);
+		}
+	} else if (allowed.len > 0) {
+		reply_refuse(
+			reply, request, 405, "this resource does not know %s", request->method);
+		reply_set_header(reply, "Allow", strbuf_str(&allowed));
+	} else {
+		reply_refuse(reply, request, 404, "resource not found");
+	}
+}
