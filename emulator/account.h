@@ -45,7 +45,7 @@ struct snapshot {
 	enum connector_state state;
 	char *trace; /* owned */
 	size_t tasks;
-	/* PROVISIONING between these two, without a status in the first half. */
+	/* PROVISIONING between these two, and in no expanded list in the first half. */
 	int64_t provisioning_from;
 	int64_t provisioning_until;
 	/* Texts made by view.c when first needed, owned, NULL until then. */

@@ -146,15 +146,9 @@ HANDLER(connect_get_config)
 HANDLER(connect_get_status)
 {
 	struct sight sight;
-	if (!look(emulator, request, reply, &sight)) {
-		return;
+	if (look(emulator, request, reply, &sight)) {
+		view_status(sight.connector, sight.snapshot, sight.at, &reply->body);
 	}
-	if (!snapshot_has_status(sight.snapshot, sight.at)) {
-		reply_refuse(
-			reply, request, 404, "connector %s has no status yet", request->params[2]);
-		return;
-	}
-	view_status(sight.connector, sight.snapshot, sight.at, &reply->body);
 }
 
 HANDLER(connect_get_tasks)

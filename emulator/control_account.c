@@ -11,23 +11,13 @@
 
 #define WHY_MAX 4096
 
-static void write_clusters(const struct environment *environment, struct strbuf *out)
+static void write_names(const struct cluster *cluster, struct strbuf *out)
 {
-	json_key(out, "clusters");
 	json_begin(out, '[');
-	for (const struct cluster *c = environment->clusters; c; c = c->hh.next) {
-		json_begin(out, '{');
-		json_field(out, "id", c->id);
-		json_field(out, "display_name", c->display_name);
-		json_key(out, "connectors");
-		json_begin(out, '[');
-		for (const struct connector *k = c->connectors; k; k = k->hh.next) {
-			if (k->newest->exists) {
-				json_string(out, k->name);
-			}
+	for (const struct connector *c = cluster->connectors; c; c = c->hh.next) {
+		if (c->newest->exists) {
+			json_string(out, c->name);
 		}
-		json_end(out, ']');
-		json_end(out, '}');
 	}
 	json_end(out, ']');
 }
@@ -36,16 +26,15 @@ HANDLER(control_get_account)
 {
 	struct strbuf *out = &reply->body;
 	json_begin(out, '{');
-	json_key(out, "environments");
-	json_begin(out, '[');
 	for (const struct environment *e = emulator->account.environments; e; e = e->hh.next) {
+		json_key(out, e->id);
 		json_begin(out, '{');
-		json_field(out, "id", e->id);
-		json_field(out, "display_name", e->display_name);
-		write_clusters(e, out);
+		for (const struct cluster *c = e->clusters; c; c = c->hh.next) {
+			json_key(out, c->id);
+			write_names(c, out);
+		}
 		json_end(out, '}');
 	}
-	json_end(out, ']');
 	json_end(out, '}');
 }
 

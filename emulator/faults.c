@@ -159,14 +159,12 @@ void faults_write(const struct faults *faults, struct strbuf *out)
 	const struct fault *fault;
 	json_begin(out, '[');
 	DL_FOREACH (faults->list, fault) {
-		cleanup(free) char *spec = cJSON_PrintUnformatted(fault->spec);
-		json_begin(out, '{');
-		json_field_int(out, "id", (long long)fault->id);
-		json_field_int(out, "hits", fault->hits);
-		json_field_bool(out, "active", fault->times != 0);
-		json_key(out, "fault");
-		json_raw(out, spec ? spec : "null");
-		json_end(out, '}');
+		cleanup(json) cJSON *shown = cJSON_Duplicate(fault->spec, true);
+		cJSON_AddNumberToObject(shown, "id", (double)fault->id);
+		cJSON_AddNumberToObject(shown, "hits", (double)fault->hits);
+		cJSON_AddBoolToObject(shown, "active", fault->times != 0);
+		cleanup(free) char *text = cJSON_PrintUnformatted(shown);
+		json_raw(out, text ? text : "null");
 	}
 	json_end(out, ']');
 }

@@ -21,6 +21,10 @@ static void set_common(struct config *config, const char *name)
 	config_set(config, "kafka.api.key", "K7EXAMPLEKEY4QZ2");
 	config_set(config, "kafka.api.secret", "cfltExampleSecretOfTheClusterKey0000000000000000");
 	config_set(config, "tasks.max", "2");
+	config_set(config, "auto.restart.on.user.error", "true");
+	config_set(config, "key.converter.key.subject.name.strategy", "TopicNameStrategy");
+	config_set(config, "value.converter.ignore.default.for.nullables", "false");
+	config_set(config, "value.converter.value.subject.name.strategy", "TopicNameStrategy");
 }
 
 static struct config *make_sink(const char *name, size_t number)
@@ -90,8 +94,6 @@ static struct config *make_source(const char *name, size_t number)
 	config_set(config, "value.converter.decimal.format", "BASE64");
 	config_set(config, "value.converter.reference.subject.name.strategy",
 		"DefaultReferenceSubjectNameStrategy");
-	config_set(config, "value.subject.name.strategy", "TopicNameStrategy");
-	config_set(config, "key.subject.name.strategy", "TopicNameStrategy");
 	return config;
 }
 

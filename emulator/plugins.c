@@ -8,9 +8,11 @@
 #include "emulator/definitions.h"
 #include "emulator/json.h"
 
-#define MASK_MIN   4
-#define MASK_MAX   16
-#define REASON_MAX 512
+#define MASK_MIN        4
+#define MASK_MAX        16
+#define REASON_MAX      512
+#define TABLES          3
+#define DEFINITIONS_MAX 64
 
 const struct plugin *plugin_list(void)
 {
@@ -42,19 +44,24 @@ struct table {
 	size_t count;
 };
 
-void plugin_each(const struct plugin *plugin, plugin_visit *visit, void *ctx)
+/* The tables that define a plugin's settings. */
+static void find_tables(const struct plugin *plugin, struct table tables[TABLES])
 {
 	bool sink = !plugin->custom && strcmp(plugin->type, "sink") == 0;
-	const struct table tables[] = {
-		plugin->custom ? (struct table){ definitions_custom, definitions_custom_count }
-			       : (struct table){ definitions_common, definitions_common_count },
-		{ definitions_sink, sink ? definitions_sink_count : 0 },
-		{ plugin->definitions, plugin->count },
-	};
-	const struct definition *seen[64];
+	tables[0] = plugin->custom ? (struct table){ definitions_custom, definitions_custom_count }
+				   : (struct table){ definitions_common, definitions_common_count };
+	tables[1] = (struct table){ definitions_sink, sink ? definitions_sink_count : 0 };
+	tables[2] = (struct table){ plugin->definitions, plugin->count };
+}
+
+void plugin_each(const struct plugin *plugin, plugin_visit *visit, void *ctx)
+{
+	struct table tables[TABLES];
+	const struct definition *seen[DEFINITIONS_MAX];
 	size_t count = 0;
-	for (size_t t = 0; t < sizeof(tables) / sizeof(*tables); t++) {
-		for (size_t i = 0; i < tables[t].count && count < 64; i++) {
+	find_tables(plugin, tables);
+	for (size_t t = 0; t < TABLES; t++) {
+		for (size_t i = 0; i < tables[t].count && count < DEFINITIONS_MAX; i++) {
 			seen[count] = &tables[t].definitions[i];
 			int order = 1;
 			for (size_t k = 0; k < count; k++) {
@@ -63,6 +70,20 @@ void plugin_each(const struct plugin *plugin, plugin_visit *visit, void *ctx)
 			visit(ctx, seen[count++], order);
 		}
 	}
+}
+
+static const struct definition *find_definition(const struct plugin *plugin, const char *name)
+{
+	struct table tables[TABLES];
+	find_tables(plugin, tables);
+	for (size_t t = 0; t < TABLES; t++) {
+		for (size_t i = 0; i < tables[t].count; i++) {
+			if (strcmp(tables[t].definitions[i].name, name) == 0) {
+				return &tables[t].definitions[i];
+			}
+		}
+	}
+	return NULL;
 }
 
 static bool list_has(const char *list, const char *word)
@@ -84,28 +105,14 @@ static bool ends_with(const char *s, const char *suffix)
 	return len >= suffix_len && strcmp(s + len - suffix_len, suffix) == 0;
 }
 
-struct search {
-	const char *name;
-	const struct definition *found;
-};
-
-static void search_visit(void *ctx, const struct definition *definition, int order)
-{
-	struct search *search = ctx;
-	if (strcmp(definition->name, search->name) == 0) {
-		search->found = definition;
-	}
-}
-
 bool plugin_is_secret(const struct plugin *plugin, const char *name)
 {
 	static const char *const suffixes[] = { ".password", ".passphrase", ".secret",
 		".secret.key", ".secret.access.key", ".credentials.config", ".credentials.json",
 		".sasl.jaas.config", "basic.auth.user.info" };
-	struct search search = { .name = name };
-	plugin_each(plugin, search_visit, &search);
-	if (search.found) {
-		return search.found->type == VALUE_PASSWORD;
+	const struct definition *definition = find_definition(plugin, name);
+	if (definition) {
+		return definition->type == VALUE_PASSWORD;
 	}
 	if (plugin->custom) {
 		return list_has(plugin->sensitive, name);
@@ -145,9 +152,8 @@ static bool is_visible(
 	snprintf(name, sizeof(name), "%.*s", (int)(equals - d->when), d->when);
 	const char *value = config_get(config, name);
 	if (!value) {
-		struct search search = { .name = name };
-		plugin_each(plugin, search_visit, &search);
-		value = search.found ? search.found->default_value : "";
+		const struct definition *other = find_definition(plugin, name);
+		value = other ? other->default_value : "";
 	}
 	return strcmp(value, equals + 1) == 0;
 }
