@@ -677,8 +677,9 @@ def start_fails(*args, url=None, options=None, env=None, root=None, within=30, f
         variables = {"HOME": home, "XDG_STATE_HOME": home, "XDG_CACHE_HOME": home,
                      "XDG_RUNTIME_DIR": home, "CONFLUENT_CLOUD_API_KEY": KEY,
                      "CONFLUENT_CLOUD_API_SECRET": SECRET, **(env or {})}
+        before = set(daemons_of(root))
         result = run(*command, root, status=None, within=within, **variables)
-        leftovers = daemons_of(root)
+        leftovers = set(daemons_of(root)) - before
         for pid in leftovers:
             os.kill(pid, signal.SIGKILL)
         mounted = is_mounted(home / "mnt")
