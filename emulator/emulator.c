@@ -116,7 +116,8 @@ bool emulator_wait(struct emulator *emulator, int64_t ms)
 	if (ms <= 0) {
 		return true;
 	}
-	struct timespec until = timespec_of(clock_now_ms() + ms);
+	/* One more: the clock has left out a part of a millisecond. */
+	struct timespec until = timespec_of(clock_now_ms() + ms + 1);
 	pthread_mutex_lock(&emulator->lock);
 	while (!emulator->stopping &&
 		pthread_cond_timedwait(&emulator->changed, &emulator->lock, &until) == 0) {

@@ -136,7 +136,6 @@ static int take_option(int id, const char *name, const char *arg, struct options
 	case OPTION_CONNECTORS:
 		return parse_number(name, arg, &options->connectors);
 	default:
-		/* getopt has said what is wrong. */
 		return -EINVAL;
 	}
 }
@@ -164,7 +163,13 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 		.connectors = -1,
 	};
 	int index = 0;
+	opterr = 0;
 	for (int id; (id = getopt_long(argc, argv, "hV", long_options, &index)) != -1;) {
+		if (id == '?') {
+			log_error(
+				"%s: no such option, or its argument is missing", argv[optind - 1]);
+			return -EINVAL;
+		}
 		int err = take_option(id, long_options[index].name, optarg, &options);
 		if (err < 0) {
 			return err;
