@@ -36,7 +36,7 @@ EMULATOR = os.path.abspath(os.environ.get("CONNECT_EMULATOR") or BUILD / "connec
 SLOW = float(os.environ.get("CONNECTFS_SLOW") or 1)
 SUSPICIOUS = re.compile(
     r"\bassert|Assertion|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:"
-    r"|stack smashing|buffer overflow detected|Segmentation|double free|corrupted")
+    r"|stack smashing|buffer overflow detected|Segmentation|malloc\(\)|free\(\)|double free")
 KEY, SECRET = "DEMOKEY", "demo-secret"
 OBSERVER = "the-test-itself"
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36

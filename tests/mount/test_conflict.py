@@ -151,7 +151,8 @@ def test_deleted_between_look_and_put(work):
     w = work()
     w.api.fault(method="PUT", path="/config$", change={
         "cluster": w.site.cluster, "connector": "plain", "delete": True})
-    w.process.write(w.config, w.changed(kafka_topic="resurrected", kafka_api_secret="given"))
+    w.process.write(w.config, w.changed(
+        kafka_topic="resurrected", kafka_api_key="KEY", kafka_api_secret="given"))
     assert w.api.requests()[-1]["status"] == 201 and w.api.writes() == [w.put]
     assert w.site.config("plain")["kafka.topic"] == "resurrected"
     assert any("plain" in line for line in w.errors())

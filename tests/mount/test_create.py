@@ -405,7 +405,8 @@ def test_secrets_file_for_an_existing_connector(work, tmp_path):
 
 
 def test_clone_with_cp(work, tmp_path):
-    w = work(secrets=secrets_file(tmp_path, {"kafka.api.secret": "of-the-clone"}))
+    w = work(secrets=secrets_file(tmp_path, {
+        "kafka.api.key": samples.PLAIN["kafka.api.key"], "kafka.api.secret": "of-the-clone"}))
     harness.run("cp", "-r", w.directory, w.connectors / "clone")
     assert w.api.writes() == [w.site.post]
     expected = {**samples.PLAIN, "name": "clone", "kafka.api.secret": "of-the-clone"}

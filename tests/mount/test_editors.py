@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 
+import canonical
 import harness
 import samples
 import terminal
@@ -136,7 +137,7 @@ def nano(w, *options, end=("\x0f", "\r", "\x18")):
     return terminal.run(
         ["nano", "-I", *options, w.config],
         [("Help|kafka", "\x1c"), ("Search", "orders\r"), ("Replace with", "edited\r"),
-         ("Replace this", "a"), ("Replaced", end[0]), ("Write|Name", end[1]),
+         ("this instance", "a"), ("Replaced", end[0]), ("Write|Name", end[1]),
          ("Wrote|Error|rror", end[2])],
         HOME=w.mounted.home / "work")
 
@@ -155,7 +156,7 @@ def test_nano_meets_a_refusal(work):
     w = work()
     w.api.fault(method="PUT", path="/config$", times=-1, **REFUSED)
     nano_steps = [("Help|kafka", "\x1c"), ("Search", "orders\r"), ("Replace with", "edited\r"),
-                  ("Replace this", "a"), ("Replaced", "\x0f"), ("Write|Name", "\r"),
+                  ("this instance", "a"), ("Replaced", "\x0f"), ("Write|Name", "\r"),
                   ("Invalid argument", "\x18"), ("Save modified", "n")]
     terminal.run(["nano", "-I", w.config], nano_steps, HOME=w.mounted.home / "work")
     assert w.api.writes() == [w.put]
@@ -168,7 +169,7 @@ def test_editing_a_new_one(work):
     directory = w.connectors / "new"
     w.process.mkdir(directory)
     text = w.mounted.home / "work" / "template"
-    text.write_bytes(b'{"kafka.api.secret": "typed", ' + w.changed("name", "kafka_api_secret")[1:])
+    text.write_bytes(canonical.config(dict(samples.PLAIN, **{"kafka.api.secret": "typed"})))
     ended, shown = terminal.run(
         ["vim", "-N", "-u", "NONE", "-i", "NONE", "-c", f"0read {text}", "-c", "wq",
          directory / "config.json"], HOME=w.mounted.home / "work")

@@ -198,7 +198,8 @@ def test_rsync_with(work, tmp_path, option):
 
 def secrets(tmp_path):
     path = tmp_path / "secrets.json"
-    path.write_text(json.dumps({"kafka.api.secret": "restored-secret"}))
+    path.write_text(json.dumps({"kafka.api.key": "RESTOREDKEY",
+                                "kafka.api.secret": "restored-secret"}))
     path.chmod(0o600)
     return path
 

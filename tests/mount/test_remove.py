@@ -79,7 +79,7 @@ def test_created_again(work):
     w = work()
     harness.run("rm", "-r", w.directory)
     w.process.mkdir(w.directory)
-    content = dict(json.loads(w.text), **{"kafka.api.secret": "given-again"})
+    content = dict(json.loads(w.text), **{"kafka.api.key": "KEY", "kafka.api.secret": "again"})
     w.process.write(w.config, json.dumps(content).encode())
     assert w.api.writes() == [w.delete, w.site.post]
     assert w.site.get("plain")

@@ -10,6 +10,7 @@ import mmap
 import os
 import pickle
 import stat
+import types
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 
@@ -144,7 +145,9 @@ def main():
         if name == "close_all":
             kwargs = {"kept": kept}
         try:
-            answer = True, (globals().get(name) or getattr(os, name))(*args, **kwargs)
+            own = globals().get(name)
+            function = own if isinstance(own, types.FunctionType) else getattr(os, name)
+            answer = True, function(*args, **kwargs)
         except Exception as error:  # the caller raises it
             answer = False, error
         pickle.dump(answer, sink)
