@@ -28,6 +28,7 @@ void http_attempt_start(struct http_flight *flight)
 	}
 	http_body_reset(in);
 	flight->header_bytes = 0;
+	flight->headed = false;
 	flight->issued = false;
 	flight->resent = false;
 	flight->uncertain = false;
@@ -175,8 +176,8 @@ static bool is_connection_error(CURLcode code)
 	}
 }
 
-/* libcurl gave up; what was that? A status below 200 came before any real one. */
-static int error_of_attempt(const struct http_flight *flight, CURLcode code, long status)
+/* There is no complete answer; what was that? */
+static int error_of_attempt(const struct http_flight *flight, CURLcode code)
 {
 	long os_errno = 0;
 	if (flight->in.err) {
@@ -185,7 +186,8 @@ static int error_of_attempt(const struct http_flight *flight, CURLcode code, lon
 	if (flight->resent) {
 		return -EIO;
 	}
-	if (status >= 200 && is_connection_error(code) && code != CURLE_OPERATION_TIMEDOUT) {
+	bool cut = code == CURLE_OK || is_connection_error(code);
+	if (flight->headed && cut && code != CURLE_OPERATION_TIMEDOUT) {
 		return -EBADMSG;
 	}
 	curl_easy_getinfo(flight->easy, CURLINFO_OS_ERRNO, &os_errno);
@@ -195,7 +197,7 @@ static int error_of_attempt(const struct http_flight *flight, CURLcode code, lon
 
 static void failed(struct http_flight *flight, CURLcode code, long status)
 {
-	int err = error_of_attempt(flight, code, status);
+	int err = error_of_attempt(flight, code);
 	bool repeat = is_connection_error(code) || code == CURLE_OK;
 	repeat = repeat && !flight->in.err && may_repeat(flight);
 
@@ -225,11 +227,10 @@ void http_attempt_end(struct http_flight *flight, CURLcode code)
 		flight->http->multiplexed = version >= CURL_HTTP_VERSION_2_0;
 	}
 	bool good = status >= 200 && status <= 299;
+	int body_err = good && code != CURLE_OK ? 0 : http_body_end(&flight->in);
+	flight->headed = flight->headed && status >= 200;
 	/* A status other than 2xx says it all; its body may be cut off. */
-	bool complete = good ? code == CURLE_OK && http_body_end(&flight->in) == 0 : status >= 300;
-	if (!good && complete) {
-		http_body_end(&flight->in);
-	}
+	bool complete = flight->headed && (good ? code == CURLE_OK && !body_err : status >= 300);
 	if (complete) {
 		answered(flight, status);
 	} else {

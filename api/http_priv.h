@@ -92,6 +92,7 @@ struct http_flight {
 	char error[CURL_ERROR_SIZE];
 	struct http_body in;
 	size_t header_bytes;
+	bool headed;    /* the headers came to their end */
 	char *redirect; /* the URL of the next attempt, where it is not the target's */
 	unsigned redirects;
 	unsigned generation; /* of the credentials of the last attempt */
@@ -103,7 +104,7 @@ struct http_flight {
 	int64_t created;
 	int64_t started; /* the attempt */
 	int64_t due;
-	unsigned sent;     /* attempts */
+	unsigned sent;     /* attempts, libcurl's own included */
 	unsigned failures; /* in a row */
 
 	struct http_answer last; /* the last real answer */

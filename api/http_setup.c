@@ -35,12 +35,19 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *arg)
 static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 {
 	struct http_flight *flight = arg;
-	flight->header_bytes += size * count;
+	size_t len = size * count;
+	flight->header_bytes += len;
 	if (flight->header_bytes > HTTP_HEADERS_MAX_BYTES) {
 		flight->in.err = -EFBIG;
 		return 0;
 	}
-	return size * count;
+	/* libcurl takes headers that end with the connection for complete ones. */
+	if (len >= 5 && memcmp(bytes, "HTTP/", 5) == 0) {
+		flight->headed = false;
+	} else if (len > 0 && (bytes[0] == '\r' || bytes[0] == '\n')) {
+		flight->headed = true;
+	}
+	return len;
 }
 
 /* Called each time the request is about to be sent. libcurl would silently send it again when a
@@ -54,7 +61,9 @@ static int on_issue(void *arg, char *remote_ip, char *local_ip, int remote_port,
 		flight->resent = true;
 		return CURL_PREREQFUNC_ABORT;
 	}
-	if (!flight->issued) {
+	if (flight->issued) {
+		flight->sent++;
+	} else {
 		curl_easy_getinfo(flight->easy, CURLINFO_REQUEST_SIZE, &flight->sent_before);
 	}
 	flight->issued = true;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -32,6 +33,7 @@ struct server {
 	pthread_t thread;
 	pthread_mutex_t lock;
 	pthread_cond_t change;
+	atomic_bool anything;
 	bool stop;       /* lock */
 	bool release;    /* lock */
 	bool drop;       /* lock */
@@ -111,7 +113,7 @@ static void serve(struct server *server, struct connection *c)
 	}
 	strbuf_add(&c->in, chunk, (size_t)got);
 	size_t len;
-	while (c->fd >= 0 && (len = request_len(&c->in)) > 0) {
+	while (c->fd >= 0 && (len = server->anything ? c->in.len : request_len(&c->in)) > 0) {
 		const struct reply *reply = record(server, c->in.buf, len);
 		memmove(c->in.buf, c->in.buf + len, c->in.len - len + 1);
 		c->in.len -= len;
@@ -241,6 +243,11 @@ void server_release(struct server *server)
 void server_drop(struct server *server)
 {
 	tell(server, &server->drop);
+}
+
+void server_take_anything(struct server *server)
+{
+	server->anything = true;
 }
 
 void server_stop(struct server *server)

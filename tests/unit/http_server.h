@@ -31,6 +31,8 @@ void server_stop(struct server *server);
 unsigned server_port(const struct server *server);
 /* Waits until `count` requests were read; false after ten seconds. */
 bool server_wait(struct server *server, size_t count);
+/* From now on whatever comes on a connection counts as a request: for what is no HTTP. */
+void server_take_anything(struct server *server);
 /* Sends what is held back. */
 void server_release(struct server *server);
 /* Closes every connection, with what is held back unsaid. */
