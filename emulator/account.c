@@ -7,6 +7,7 @@
 
 #include "emulator/json.h"
 #include "emulator/mem.h"
+#include "emulator/tables.h"
 
 void account_init(struct account *account)
 {
@@ -24,9 +25,7 @@ void account_finish(struct account *account)
 
 struct environment *account_environment(struct account *account, const char *id)
 {
-	struct environment *environment;
-	HASH_FIND_STR(account->environments, id, environment);
-	return environment;
+	return table_find_environment(account, id);
 }
 
 struct cluster *account_cluster(struct account *account, const char *environment_id, const char *id)
@@ -36,7 +35,7 @@ struct cluster *account_cluster(struct account *account, const char *environment
 	HASH_ITER (hh, account->environments, environment, next) {
 		struct cluster *cluster = NULL;
 		if (!environment_id || strcmp(environment->id, environment_id) == 0) {
-			HASH_FIND_STR(environment->clusters, id, cluster);
+			cluster = table_find_cluster(environment, id);
 		}
 		if (cluster) {
 			return cluster;
@@ -67,7 +66,7 @@ struct environment *account_add_environment(
 		environment->display_name = mem_dup(id);
 		environment->seq = ++account->seq;
 		set_time(environment->created_at, created_at);
-		HASH_ADD_STR(account->environments, id, environment);
+		table_add_environment(account, environment);
 	}
 	if (display_name) {
 		free(environment->display_name);
@@ -109,7 +108,7 @@ struct cluster *account_add_cluster(struct account *account, struct environment 
 		cluster->environment = environment;
 		set_time(cluster->created_at, created_at);
 		set_endpoint(cluster);
-		HASH_ADD_STR(environment->clusters, id, cluster);
+		table_add_cluster(environment, cluster);
 	}
 	if (display_name) {
 		free(cluster->display_name);
@@ -127,17 +126,6 @@ void cluster_place(struct cluster *cluster, const char *provider, const char *re
 	set_endpoint(cluster);
 }
 
-static void clear_hidden(struct cluster *cluster)
-{
-	struct hidden *hidden;
-	struct hidden *next;
-	HASH_ITER (hh, cluster->hidden, hidden, next) {
-		HASH_DEL(cluster->hidden, hidden);
-		free(hidden->name);
-		free(hidden);
-	}
-}
-
 void account_remove_cluster(struct cluster *cluster)
 {
 	struct connector *connector;
@@ -145,8 +133,8 @@ void account_remove_cluster(struct cluster *cluster)
 	HASH_ITER (hh, cluster->connectors, connector, next) {
 		connector_destroy(connector);
 	}
-	clear_hidden(cluster);
-	HASH_DEL(cluster->environment->clusters, cluster);
+	config_unref(cluster->hidden);
+	table_remove_cluster(cluster->environment, cluster);
 	free(cluster->id);
 	free(cluster->display_name);
 	free(cluster->region);
@@ -161,7 +149,7 @@ void account_remove_environment(struct account *account, struct environment *env
 	HASH_ITER (hh, environment->clusters, cluster, next) {
 		account_remove_cluster(cluster);
 	}
-	HASH_DEL(account->environments, environment);
+	table_remove_environment(account, environment);
 	free(environment->id);
 	free(environment->display_name);
 	free(environment);
@@ -169,32 +157,22 @@ void account_remove_environment(struct account *account, struct environment *env
 
 void cluster_hide(struct cluster *cluster, const cJSON *names, unsigned from)
 {
-	clear_hidden(cluster);
+	config_unref(cluster->hidden);
+	cluster->hidden = config_create();
 	cluster->hidden_from = from;
 	const cJSON *item;
 	cJSON_ArrayForEach(item, names)
 	{
-		const char *name = cJSON_GetStringValue(item);
-		struct hidden *hidden = NULL;
-		if (name) {
-			HASH_FIND_STR(cluster->hidden, name, hidden);
+		if (cJSON_IsString(item)) {
+			config_set(cluster->hidden, item->valuestring, "");
 		}
-		if (!name || hidden) {
-			continue;
-		}
-		hidden = mem_alloc(sizeof(*hidden));
-		hidden->name = mem_dup(name);
-		HASH_ADD_KEYPTR(hh, cluster->hidden, hidden->name, strlen(name), hidden);
 	}
 }
 
 bool cluster_hides(const struct cluster *cluster, const char *name, enum list_kind kind)
 {
-	struct hidden *hidden = NULL;
-	if (cluster->hidden && (cluster->hidden_from & kind)) {
-		HASH_FIND_STR(cluster->hidden, name, hidden);
-	}
-	return hidden != NULL;
+	return cluster->hidden && (cluster->hidden_from & kind) &&
+	       config_get(cluster->hidden, name);
 }
 
 int64_t account_read_time(const struct account *account, int64_t now)
@@ -216,9 +194,7 @@ void account_sweep(struct account *account, struct cluster *cluster, int64_t now
 
 struct connector *cluster_connector(const struct cluster *cluster, const char *name)
 {
-	struct connector *connector;
-	HASH_FIND_STR(cluster->connectors, name, connector);
-	return connector;
+	return table_find_connector(cluster, name);
 }
 
 struct connector *cluster_live(const struct cluster *cluster, const char *name)

@@ -64,11 +64,6 @@ struct connector {
 	UT_hash_handle hh;
 };
 
-struct hidden {
-	char *name; /* owned */
-	UT_hash_handle hh;
-};
-
 struct cluster {
 	char *id; /* all owned */
 	char *display_name;
@@ -81,7 +76,7 @@ struct cluster {
 	uint64_t seq;
 	struct environment *environment;
 	struct connector *connectors; /* owned, by name, in order of creation */
-	struct hidden *hidden;        /* owned */
+	struct config *hidden;        /* owned, names as settings; may be NULL */
 	unsigned hidden_from;         /* of enum list_kind */
 	UT_hash_handle hh;
 };

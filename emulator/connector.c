@@ -6,6 +6,7 @@
 
 #include "emulator/account.h"
 #include "emulator/mem.h"
+#include "emulator/tables.h"
 
 #define TASKS_MAX 1000
 /* 36 to the power of 6, and a factor that shares no divisor with it. */
@@ -53,7 +54,7 @@ static void snapshot_free(struct snapshot *snapshot)
 
 void connector_destroy(struct connector *connector)
 {
-	HASH_DEL(connector->cluster->connectors, connector);
+	table_remove_connector(connector->cluster, connector);
 	snapshot_free(connector->newest);
 	for (size_t i = 0; i < connector->accepted_count; i++) {
 		config_unref(connector->accepted[i]);
@@ -182,8 +183,8 @@ static void accept_config(
 	struct connector *connector, struct snapshot *snapshot, struct config *config)
 {
 	take_config(connector, snapshot, config);
-	connector->accepted = mem_grow(
-		connector->accepted, connector->accepted_count + 1, sizeof(*connector->accepted));
+	connector->accepted =
+		mem_grow(connector->accepted, connector->accepted_count + 1, sizeof(void *));
 	connector->accepted[connector->accepted_count++] = config_ref(config);
 }
 
@@ -196,7 +197,7 @@ struct connector *connector_create(struct account *account, struct cluster *clus
 		connector = mem_alloc(sizeof(*connector));
 		connector->name = mem_dup(name);
 		connector->cluster = cluster;
-		HASH_ADD_KEYPTR(hh, cluster->connectors, connector->name, strlen(name), connector);
+		table_add_connector(cluster, connector);
 	}
 	struct snapshot *snapshot = snapshot_push(account, connector, now);
 	snapshot->exists = true;

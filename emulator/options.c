@@ -170,7 +170,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 				"%s: no such option, or its argument is missing", argv[optind - 1]);
 			return -EINVAL;
 		}
-		int err = take_option(id, long_options[index].name, optarg, &options);
+		int err = take_option(id, long_options[index].name, optarg ? optarg : "", &options);
 		if (err < 0) {
 			return err;
 		}

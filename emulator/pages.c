@@ -13,6 +13,7 @@
 #define PAGE_SIZE_DEFAULT 10
 #define PAGE_SIZE_MAX     100
 #define URL_MAX           4096
+#define WORD_DIGITS       16
 /* Makes tokens look like nothing in particular, and typed ones fail. */
 #define TOKEN_SECRET 0x9e3779b97f4a7c15ULL
 
@@ -25,13 +26,28 @@ static uint64_t token_check(const char *path, uint64_t after)
 	return hash;
 }
 
+/* Exactly 16 hexadecimal digits, as page tokens have them. */
+static bool parse_word(const char *text, uint64_t *ret_word)
+{
+	uint64_t word = 0;
+	for (size_t i = 0; i < WORD_DIGITS; i++) {
+		const char *digits = "0123456789abcdef";
+		const char *at = text[i] ? strchr(digits, text[i]) : NULL;
+		if (!at) {
+			return false;
+		}
+		word = word << 4 | (uint64_t)(at - digits);
+	}
+	*ret_word = word;
+	return true;
+}
+
 static bool token_parse(struct page *page, const char *token)
 {
 	uint64_t masked;
 	uint64_t check;
-	int used = 0;
-	if (sscanf(token, "%16" SCNx64 "%16" SCNx64 "%n", &check, &masked, &used) != 2 ||
-		used != 32 || token[used] != '\0') {
+	if (strlen(token) != 2 * WORD_DIGITS || !parse_word(token, &check) ||
+		!parse_word(token + WORD_DIGITS, &masked)) {
 		return false;
 	}
 	page->after = masked ^ check;

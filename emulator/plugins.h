@@ -36,10 +36,10 @@ struct plugin {
 	const char *version;
 	const struct definition *definitions; /* of its own, beside the common ones */
 	size_t count;
-	bool custom;
 	const char *sensitive; /* of a custom plugin: names, comma separated */
-	bool crn;              /* its configs carry connector.crn */
-	bool premium;          /* its configs carry the connector's tier */
+	bool custom;
+	bool crn;     /* its configs carry connector.crn */
+	bool premium; /* its configs carry the connector's tier */
 };
 
 /* Called for each definition in order; `order` counts from 1 within its group. */
