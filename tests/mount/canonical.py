@@ -23,8 +23,8 @@ def _render(value, level, sort):
         return str(value)
     if isinstance(value, dict) and value:
         keys = sorted(value) if sort else list(value)
-        rows = [f"{inner}{json.dumps(key, ensure_ascii=False)}: {_render(value[key], level + 1, sort)}"
-                for key in keys]
+        rows = [inner + json.dumps(key, ensure_ascii=False) + ": "
+                + _render(value[key], level + 1, sort) for key in keys]
         return "{\n" + ",\n".join(rows) + "\n" + outer + "}"
     if isinstance(value, list) and value:
         return "[\n" + ",\n".join(inner + _render(item, level + 1, sort) for item in value) \

@@ -53,6 +53,8 @@ def process(shared_process):
     yield shared_process[0]
     if shared_process[0].usable():
         shared_process[0].close_all()
+    else:
+        shared_process.pop().stop()
 
 
 @pytest.fixture

@@ -577,7 +577,7 @@ class Mount:
             self.status = os.waitstatus_to_exitcode(status)
         return not pid
 
-    def signal(self, number):
+    def send_signal(self, number):
         os.kill(self.pid, number)
 
     # Paths.
@@ -610,12 +610,13 @@ class Mount:
         poll(lambda: not self.running(), deadline, f"the end of the daemon: {self.log()}")
         return self.status
 
-    def kill(self):
-        """What a crash leaves behind, and its cleaning."""
-        self.signal(signal.SIGKILL)
+    def crash(self, number=signal.SIGKILL):
+        """Ends it without its doing anything about it; its exit status."""
+        self.send_signal(number)
         self.wait()
         subprocess.run(["fusermount3", "-uz", str(self.root)], capture_output=True, check=False)
-        self.status = 0
+        self.stopped = True
+        return self.status
 
     def stop(self):
         """Unmounts and checks that the daemon ended well."""

@@ -174,7 +174,7 @@ def test_refresh_with_an_append(work):
 def test_refresh_with_sighup(work):
     w = work()
     change(w, kafka_topic="refreshed")
-    w.mounted.signal(signal.SIGHUP)
+    w.mounted.send_signal(signal.SIGHUP)
     poll(lambda: w.process.read(w.config) == w.shown() != w.text, 5)
 
 

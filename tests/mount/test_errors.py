@@ -232,7 +232,8 @@ def test_tolerated_in_a_list(emulator, mount, process, change):
     assert sorted(process.listdir(mounted / "environments")) == sorted(emulator.account())
 
 
-@pytest.mark.parametrize("body", ['{"data": null}', '{"data": []}', '{"data": null, "metadata": null}'])
+@pytest.mark.parametrize("body", ['{"data": null}', '{"data": []}',
+                                  '{"data": null, "metadata": null}'])
 def test_no_data(emulator, mount, process, body):
     env = samples.first_cluster(emulator)[0]
     mounted = mount(emulator, ttl_topology=0)
@@ -242,7 +243,8 @@ def test_no_data(emulator, mount, process, body):
 
 def test_relative_next(emulator, mount, process):
     mounted = mount(emulator, ttl_topology=0)
-    first = '{"data": [{"id": "env-first"}], "metadata": {"next": "/org/v2/environments?page_token=t2"}}'
+    first = ('{"data": [{"id": "env-first"}], '
+             '"metadata": {"next": "/org/v2/environments?page_token=t2"}}')
     second = '{"data": [{"id": "env-second"}], "metadata": {}}'
     emulator.fault(path="/org/v2/environments", query="page_token=t2", times=-1, body_only=second)
     emulator.fault(path="/org/v2/environments", times=-1, body_only=first)

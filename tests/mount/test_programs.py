@@ -271,7 +271,8 @@ def test_cp_back_and_clone(work, tmp_path):
 
 
 @pytest.mark.parametrize("command", [
-    "cp {new} {old}", "cp -a {new} {old}", "cp -b {new} {old}", "cp --remove-destination {new} {old}",
+    "cp {new} {old}", "cp -a {new} {old}", "cp -b {new} {old}",
+    "cp --remove-destination {new} {old}",
     "install -m 600 {new} {old}", "install -b {new} {old}", "mv {new} {old}", "mv -b {new} {old}",
     "cat {new} > {old}", "tee {old} < {new} > /dev/null", "dd if={new} of={old} status=none",
     "dd if={new} of={old} bs=100 conv=fsync status=none", "cp {new} {old}.tmp; mv {old}.tmp {old}",

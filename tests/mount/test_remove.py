@@ -374,7 +374,7 @@ def test_pending_removal_is_sent(work, how):
     if how == "unmount":
         w.mounted.unmount()
     else:
-        w.mounted.signal(signal.SIGTERM)
+        w.mounted.send_signal(signal.SIGTERM)
         assert w.mounted.wait() == 0
     assert w.api.writes() == [w.delete]
     assert w.site.get("plain") is None
@@ -383,7 +383,7 @@ def test_pending_removal_is_sent(work, how):
 def test_a_crash_sends_nothing(work):
     w = work(delete_delay=60)
     w.process.unlink(w.config)
-    w.mounted.kill()
+    w.mounted.crash()
     hold(lambda: w.api.writes() == [], 0.5)
     assert w.site.get("plain")
 
@@ -403,7 +403,7 @@ def test_drafts_at_the_end(work, how):
     if how == "unmount":
         w.mounted.unmount()
     else:
-        w.mounted.signal(signal.SIGTERM)
+        w.mounted.send_signal(signal.SIGTERM)
         assert w.mounted.wait() == 0
     assert w.api.writes() == []
 
@@ -414,7 +414,7 @@ def test_an_open_file_is_saved_at_the_end(work, processes):
     writer = processes()
     fd = writer.open(w.config, os.O_WRONLY | os.O_TRUNC)
     writer.write_fd(fd, w.changed(kafka_topic="at-the-end"))
-    w.mounted.signal(signal.SIGTERM)
+    w.mounted.send_signal(signal.SIGTERM)
     assert w.mounted.wait() == 0
     assert w.api.writes() == [w.put]
     assert w.site.config("plain")["kafka.topic"] == "at-the-end"

@@ -10,7 +10,6 @@ import pytest
 
 import canonical
 import harness
-import samples
 from harness import fails, poll, start_fails, takes
 
 
@@ -94,8 +93,8 @@ def test_bad_options(emulator, option):
     assert emulator.calls() == []
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.1", "http://example.invalid:8080", "ftp://127.0.0.1",
-                                 "127.0.0.1", "https://user:pass@127.0.0.1", "https://"])
+@pytest.mark.parametrize("url", ["http://192.0.2.1", "http://example.invalid:8080",
+                                 "ftp://127.0.0.1", "127.0.0.1", "https://user:pass@127.0.0.1", "https://"])
 def test_bad_url(url):
     with takes(at_most=5):
         result = start_fails(url=url, options={"timeout": 1})
@@ -244,7 +243,7 @@ def test_sighup_reads_the_credentials_again(emulator, site, mount, process, tmp_
     assert process.read(path)
     emulator.settings(key="NEWKEY", secret="new-secret")
     (tmp_path / "now").write_text(json.dumps({"key": "NEWKEY", "secret": "new-secret"}))
-    mounted.signal(signal.SIGHUP)
+    mounted.send_signal(signal.SIGHUP)
     poll(lambda: (tmp_path / "runs").read_text() == "run\nrun\n", 5)
     emulator.clear()
     assert poll(lambda: process.read(path) and emulator.calls(), 5)
@@ -307,7 +306,7 @@ def emulators_below(parent):
 def test_signals_unmount(emulator, site, mount, process, number, background):
     mounted = mount(emulator, background=background)
     process.read(mounted.connector(site, "plain") / "config.json")
-    mounted.signal(number)
+    mounted.send_signal(number)
     assert mounted.wait(5) == 0
     assert not harness.is_mounted(mounted.root)
 
@@ -320,7 +319,7 @@ def test_sigterm_while_the_api_hangs(emulator, site, mount, process, processes):
     reader = processes().start("read", mounted.connector(site, "plain") / "config.json")
     emulator.clear()
     harness.hold(lambda: not reader.done(), 0.2)
-    mounted.signal(signal.SIGTERM)
+    mounted.send_signal(signal.SIGTERM)
     with takes(at_most=5):
         assert mounted.wait(10) == 0
     with fails(errno.ENOTCONN, errno.EIO, errno.EINTR, errno.ECONNABORTED, errno.ENODEV,
@@ -342,10 +341,10 @@ def test_unmount_while_busy(emulator, site, mount, process):
 def test_many_signals(emulator, site, mount, process):
     mounted = mount(emulator)
     for _ in range(5):
-        mounted.signal(signal.SIGHUP)
+        mounted.send_signal(signal.SIGHUP)
     assert process.read(mounted.connector(site, "plain") / "config.json") == site.shown("plain")
     for _ in range(3):
-        mounted.signal(signal.SIGTERM)
+        mounted.send_signal(signal.SIGTERM)
     assert mounted.wait(5) == 0
 
 

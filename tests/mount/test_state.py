@@ -48,7 +48,8 @@ def test_words_that_it_shows(work, word):
     assert w.site.get("plain")["state"] == "PAUSED"
 
 
-@pytest.mark.parametrize("word", ["restart\n", "pause resume\n", "x" * 5000, "\0", "1"])
+@pytest.mark.parametrize("word", ["restart\n", "pause resume\n", "x" * 5000, "\0", "1"],
+                         ids=["restart", "two words", "long", "NUL", "number"])
 def test_other_words(work, word):
     w = work()
     with fails(errno.EINVAL):

@@ -343,7 +343,8 @@ def test_by_name_of_names_that_are_shared(emulator, mount, process):
     emulator.control("POST", "environments", {"id": "env-alone", "display_name": ".."})
     for one in ("lkc-same1", "lkc-same2", "lkc-other"):
         emulator.control("POST", "clusters", {
-            "environment": env, "id": one, "display_name": "other" if one == "lkc-other" else "same"})
+            "environment": env, "id": one,
+            "display_name": "other" if one == "lkc-other" else "same"})
     mounted = mount(emulator)
     names = set(process.listdir(mounted / "by-name"))
     assert {"twin%2Fs (env-twin1)", "twin%2Fs (env-twin2)", "%2E%2E"} < names
@@ -447,8 +448,8 @@ def test_nothing_moves_with_a_remount(emulator, site, mount, process):
     second.stop()
     site.patch("plain", merge={"kafka.topic": "changed"})
     third = mount(emulator, home=first.home)
-    changed = {name for name, value in attributes(third).items() if value != before[name]}
-    assert changed == {str((third.connector(site, "plain") / "config.json").relative_to(third.root))}
+    changed = [name for name, value in attributes(third).items() if value != before[name]]
+    assert len(changed) == 1 and changed[0].endswith("/connectors/plain/config.json")
 
 
 def test_state_file_is_private(emulator, site, mount, process):
