@@ -552,3 +552,29 @@ def test_a_hanging_api_blocks_nobody_else(emulators, mount, process, processes):
     api.clear_faults()
     for call in hanging:
         assert len(call.result()) == 3
+
+
+# Connections
+
+
+def test_connections_are_kept(work):
+    w = work(ttl=0, ttl_status=0)
+    for _ in range(10):
+        w.process.read(w.config)
+        w.process.read(w.state)
+    requests = w.api.requests()
+    assert len(requests) >= 20
+    assert len({one["connection"] for one in requests}) == 1
+
+
+def test_connections_are_bounded(emulators, mount):
+    api = emulators("--environments", 1, "--clusters", 1, "--connectors", 20)
+    site = harness.Site(api, *samples.first_cluster(api))
+    mounted = mount(api, ttl=0.2, max_connections=2)
+    path = mounted.connectors(site)
+    harness.run(f"cat {path}/*/config.json", shell=True)
+    elapse(0.3)
+    api.settings(latency_ms=50)
+    api.clear()
+    harness.run(f"for one in {path}/*/config.json; do cat $one >/dev/null & done; wait", shell=True)
+    assert 1 <= len({one["connection"] for one in api.requests()}) <= 2

@@ -1,5 +1,6 @@
 """Real programs as users run them: looking around, copying, backing up, restoring."""
 
+import errno
 import json
 import os
 import shutil
@@ -358,3 +359,47 @@ def test_a_loop_over_many(api, place, mounted, process):
             == dict(content, **{"errors.tolerance": "all"})
         assert canonical.config(dict(content, **{"errors.tolerance": "all"})) \
             == place.shown(name)
+
+
+def test_restore_into_another_cluster(emulators, mount, tmp_path):
+    """The settings that belong to the first cluster are left out; the API sets its own."""
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 1)
+    env, clusters = samples.clusters_of(api)[0]
+    first, second = (harness.Site(api, env, cluster) for cluster in clusters)
+    first.create("plain", samples.PLAIN)
+    mounted = mount(api, secrets=secrets(tmp_path))
+    harness.run("cp", "-r", mounted.connector(first, "plain"), mounted.connectors(second))
+    assert api.writes() == [second.post]
+    assert second.config("plain")["kafka.topic"] == "orders"
+    sent = api.bodies("POST")[0]["config"]
+    assert not set(sent) & {"cloud.environment", "cloud.provider", "kafka.endpoint", "kafka.region"}
+
+
+def test_many_at_once(work, processes):
+    """Readers, listers, savers and refreshers at once, for a while; the last save is what is."""
+    w = work(ttl=0.05, ttl_status=0.05, delete_delay=0.2)
+    loops = [
+        f"cat {w.config} >/dev/null", f"ls -lR {w.connectors} >/dev/null",
+        f"echo > {w.mounted.root}/.connectfs/refresh", f"touch {w.directory}/a; rm {w.directory}/a",
+        f"mkdir {w.connectors}/new; rmdir {w.connectors}/new",
+        f"sed -i s/orders/orders/ {w.config}", f"cat {w.directory}/status.json >/dev/null",
+    ]
+    script = "end=$((SECONDS + 3)); " + " ".join(
+        f"(while [ $SECONDS -lt $end ]; do {loop}; done) 2>/dev/null &" for loop in loops) + " wait"
+    saver = processes()
+    running = processes().start("system", script)
+    number = 0
+    while not running.done():
+        number += 1
+        try:
+            text = saver.read(w.config)
+            saver.write(w.directory / "mine", text.replace(b"ORDERS", b"ORDERS"))
+            saver.rename(w.directory / "mine", w.config)
+        except OSError as error:
+            assert error.errno in (errno.ENOENT, errno.ESTALE, errno.EINVAL, errno.EBUSY), error
+    assert running.result() == 0 and number > 10
+    poll(lambda: w.process.exists(w.config), 5)
+    w.process.write(w.config, w.changed(kafka_topic="the-last"))
+    assert w.site.config("plain")["kafka.topic"] == "the-last"
+    assert w.process.read(w.config) == w.shown()
+    assert "DELETE" not in [call[0] for call in w.api.calls()]

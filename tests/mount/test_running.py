@@ -371,3 +371,50 @@ def test_damaged_state_file(emulator, site, mount, process):
 def test_state_that_cannot_be_written(emulator, site, mount, process):
     mounted = mount(emulator, env={"XDG_STATE_HOME": "/proc/none"})
     assert process.read(mounted.connector(site, "plain") / "config.json") == site.shown("plain")
+
+
+def test_other_users(emulator, site, mount):
+    """Nobody else gets in without allow_other, and with it as the modes permit."""
+    if os.geteuid() != 0:
+        pytest.skip("needs another user")
+    other = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
+
+    def read(mounted):
+        mounted.home.chmod(0o755)
+        return harness.run(*other, "cat", mounted.connector(site, "plain") / "config.json",
+                           status=None)
+
+    assert read(mount(emulator)).status != 0
+    assert read(mount(emulator, allow_other=True)).status != 0
+    assert read(mount(emulator, allow_other=True, umask="022")).output.encode() \
+        == site.shown("plain")
+
+
+def test_nothing_leaks(emulator, site, mount, process):
+    """Descriptors and threads, after many reads, saves, failures and listings."""
+    mounted = mount(emulator, ttl=0, ttl_status=0, timeout=1)
+    path = mounted.connector(site, "plain")
+
+    def use():
+        text = process.read(path / "config.json")
+        process.write(path / "config.json", text)
+        process.write(path / "scratch", b"x")
+        process.unlink(path / "scratch")
+        process.tree(mounted.connectors(site))
+        emulator.fault(path="/connectors", status=400)
+        try:
+            process.read(path / "config.json")
+        except OSError:
+            pass
+        emulator.clear_faults()
+
+    def count():
+        return (len(os.listdir(f"/proc/{mounted.pid}/fd")),
+                len(os.listdir(f"/proc/{mounted.pid}/task")))
+
+    for _ in range(5):
+        use()
+    before = count()
+    for _ in range(40):
+        use()
+    poll(lambda: count()[0] <= before[0] + 3 and count()[1] <= before[1] + 3, 5, before)

@@ -551,3 +551,36 @@ def test_saves_of_two_connectors_at_once(work, processes):
         call.result()
     for name in ("plain", "other"):
         assert w.site.config(name)["kafka.topic"] == "at-once"
+
+
+def test_touch(work):
+    """Moves the time, sends nothing."""
+    w = work()
+    before = w.process.stat(w.config).st_mtime_ns
+    harness.run("touch", w.config)
+    assert w.process.stat(w.config).st_mtime_ns > before
+    assert w.api.calls() == []
+    assert w.process.read(w.config) == w.text
+
+
+def test_through_a_symlink_by_name(work):
+    w = work()
+    environment = w.process.listdir(w.mounted / "by-name")[0]
+    cluster = w.process.listdir(w.mounted / "by-name" / environment)[0]
+    path = w.mounted / "by-name" / environment / cluster / "connectors" / "plain" / "config.json"
+    w.api.clear()
+    w.process.write(path, w.changed(kafka_topic="by-name"))
+    assert w.api.calls() == [w.look, w.put]
+    assert w.process.read(w.config) == w.shown()
+
+
+def test_form_of_the_request(work):
+    """JSON, without a round trip for `Expect`."""
+    w = work()
+    w.process.write(w.config, w.changed(kafka_topic="form"))
+    put = [one for one in w.api.requests() if one["method"] == "PUT"][0]
+    headers = {key.lower(): value for key, value in put["headers"].items()}
+    assert headers["content-type"].startswith("application/json")
+    assert "expect" not in headers
+    assert headers["user-agent"].startswith("connectfs")
+    assert put["authorization"] and put["query"] == ""
