@@ -1,8 +1,10 @@
 /* Several requests at once: sharing, cancelling, places, the end of the engine. */
 #include "tests/unit/http_bench.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -147,7 +149,6 @@ static void test_cancel(void **state)
 	struct bench bench;
 	struct arrival running;
 	struct arrival queued;
-	cleanup(http_answer) struct http_answer next = { 0 };
 
 	bench_start(&bench, script, COUNT(script), NULL, 1);
 	struct http_call *first = submit(&bench, HTTP_POST, "/first", LONG_MS, false, &running);
@@ -356,36 +357,48 @@ static void test_submit_from_done(void **state)
 	assert_arrival(&chain.last, -ECANCELED);
 }
 
+static int perform_in_child(struct http *http)
+{
+	struct http_answer answer = { 0 };
+	struct http_request request = { .target = "/t", .deadline = bench_deadline(LONG_MS) };
+	int err = http_start(http);
+	err = err ? err : http_perform(http, &request, &answer);
+	http_answer_finish(&answer);
+	http_destroy(http);
+	return err;
+}
+
 /* The process goes to the background between the two. */
 static void test_fork_before_the_start(void **state)
 {
-	static const struct reply script[] = { GOOD };
-	struct server *server = server_start(script, COUNT(script));
-	struct bench bench = { .server = server };
+	static const char reply[] = OK("Content-Length: 0\r\nConnection: close\r\n\r\n");
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+	struct http *http = NULL;
 	char url[64];
+	char text[4096];
 	struct http_options options = { .url = url, .max_connections = 1, .max_answer = 100 };
 	int status = -1;
 
-	snprintf(url, sizeof(url), "http://127.0.0.1:%u", server_port(server));
-	assert_int_equal(auth_create_fixed("key", "a-secret", &bench.auth), 0);
-	options.auth = bench.auth;
-	assert_int_equal(http_create(&options, &bench.http), 0);
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	cleanup(fd) int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, len), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&address, &len), 0);
+	snprintf(url, sizeof(url), "http://127.0.0.1:%u", ntohs(address.sin_port));
+	assert_int_equal(auth_create_fixed("key", "a-secret", &options.auth), 0);
+	assert_int_equal(http_create(&options, &http), 0);
 	pid_t pid = fork();
 	if (pid == 0) {
-		struct http_answer answer = { 0 };
-		struct http_request request = { .target = "/t",
-			.deadline = bench_deadline(LONG_MS) };
-		int err = http_start(bench.http);
-		err = err ? err : http_perform(bench.http, &request, &answer);
-		http_answer_finish(&answer);
-		http_destroy(bench.http);
-		_exit(err ? 1 : 0);
+		_exit(perform_in_child(http) ? 1 : 0);
 	}
+	cleanup(fd) int fd = accept(listener, NULL, NULL);
+	assert_true(recv(fd, text, sizeof(text), 0) > 0);
+	assert_int_equal(send(fd, reply, strlen(reply), MSG_NOSIGNAL), strlen(reply));
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	http_destroy(bench.http);
-	auth_destroy(bench.auth);
-	server_stop(server);
+	http_destroy(http);
+	auth_destroy(options.auth);
 }
 
 #define COMMAND \
