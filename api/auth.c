@@ -99,7 +99,7 @@ static int make_header(struct secrets *s)
 		return err;
 	}
 	s->header = strbuf_detach(&header, NULL);
-	return 0;
+	return s->header ? 0 : -ENOMEM;
 }
 
 static const char *check_value(const char *value, bool is_key)
@@ -151,8 +151,8 @@ static int take_members(const cJSON *json, struct secrets *s, struct strbuf *ret
 
 static void wipe_json(cJSON *json)
 {
-	cJSON *item;
 	if (cJSON_IsObject(json)) {
+		cJSON *item;
 		cJSON_ArrayForEach(item, json)
 		{
 			if (cJSON_IsString(item)) {
@@ -229,7 +229,7 @@ static int read_source(
 	if (!err) {
 		err = make_header(s);
 	}
-	if (err < 0) {
+	if (err) {
 		secrets_finish(s);
 		if (ret_why->len == 0) {
 			strbuf_addf(ret_why, "the credentials cannot be read: %s", strerror(-err));

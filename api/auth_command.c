@@ -17,8 +17,6 @@
 #define WORDS_MAX     64
 #define EXIT_CHECK_MS 5
 
-extern char **environ;
-
 /* Splits `text` in place; the words point into it. Returns how many, -EINVAL for an open quote,
  * -E2BIG for too many. */
 static int split_words(char *text, char *words[WORDS_MAX + 1])
@@ -220,20 +218,18 @@ static void explain(int err, int limit_ms, struct strbuf *ret_why)
 	}
 }
 
-static int start_command(const char *command, int out_fd, pid_t *ret_pid, struct strbuf *ret_why)
+static int start_words(char *text, int out_fd, pid_t *ret_pid, struct strbuf *ret_why)
 {
 	char *words[WORDS_MAX + 1];
-	cleanup(free) char *text = strdup(command);
-	if (!text) {
-		return -ENOMEM;
-	}
+	const char *why = "the credentials command has too many words";
 	int count = split_words(text, words);
 	if (count <= 0) {
-		strbuf_adds(
-			ret_why, count == 0 ? "the credentials command is empty"
-				 : count == -EINVAL
-					 ? "the credentials command has a quote that is not closed"
-					 : "the credentials command has too many words");
+		if (count == 0) {
+			why = "the credentials command is empty";
+		} else if (count == -EINVAL) {
+			why = "the credentials command has a quote that is not closed";
+		}
+		strbuf_adds(ret_why, why);
 		return count == 0 ? -EINVAL : count;
 	}
 	int err = spawn(words, out_fd, ret_pid);
@@ -244,12 +240,23 @@ static int start_command(const char *command, int out_fd, pid_t *ret_pid, struct
 	return err;
 }
 
+static int start_command(const char *command, int out_fd, pid_t *ret_pid, struct strbuf *ret_why)
+{
+	char *text = strdup(command);
+	if (!text) {
+		return -ENOMEM;
+	}
+	int err = start_words(text, out_fd, ret_pid, ret_why);
+	free(text);
+	return err;
+}
+
 int auth_read_command(const char *command, int limit_ms, int cancel_fd, struct strbuf *out,
 	struct strbuf *ret_why)
 {
 	int64_t until = clock_now_ms() + limit_ms;
 	int fds[2];
-	pid_t pid;
+	pid_t pid = -1;
 	int status = 0;
 
 	if (pipe2(fds, O_CLOEXEC) < 0) {

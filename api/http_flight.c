@@ -109,7 +109,8 @@ void http_flight_end(struct http_flight *flight, int err)
 	struct http_call *call;
 	struct http_call *next;
 
-	DL_FOREACH_SAFE (flight->calls, call, next) {
+	for (call = flight->calls; call; call = next) {
+		next = call->next;
 		http_call_end(call, err);
 	}
 	http_attempt_drop(flight);
@@ -120,7 +121,7 @@ int64_t http_flight_deadline(const struct http_flight *flight)
 {
 	int64_t latest = INT64_MIN;
 	const struct http_call *call;
-	DL_FOREACH (flight->calls, call) {
+	for (call = flight->calls; call; call = call->next) {
 		latest = call->deadline > latest ? call->deadline : latest;
 	}
 	return latest;

@@ -35,7 +35,7 @@ static void adopt(struct http *http, struct http_call *call)
 
 	fresh->writes = http->writes;
 	if (fresh->method == HTTP_GET && !fresh->in.sink) {
-		DL_FOREACH (http->flights, flight) {
+		for (flight = http->flights; flight; flight = flight->next) {
 			if (is_shareable(flight, fresh)) {
 				break;
 			}
@@ -66,7 +66,8 @@ static bool take_inbox(struct http *http)
 	http->inbox = NULL;
 	bool stop = http->stop;
 	pthread_mutex_unlock(&http->lock);
-	DL_FOREACH_SAFE (inbox, call, next) {
+	for (call = inbox; call; call = next) {
+		next = call->next;
 		DL_DELETE(inbox, call);
 		adopt(http, call);
 	}
@@ -85,7 +86,8 @@ static void sweep_calls(struct http_flight *flight, int64_t now)
 	struct http_call *call;
 	struct http_call *next;
 
-	DL_FOREACH_SAFE (flight->calls, call, next) {
+	for (call = flight->calls; call; call = next) {
+		next = call->next;
 		if (atomic_load(&call->cancelled)) {
 			http_call_end(call, -ECANCELED);
 		} else if (is_over(call, now)) {
@@ -97,6 +99,12 @@ static void sweep_calls(struct http_flight *flight, int64_t now)
 	}
 }
 
+static void forget(struct http *http, struct http_flight *flight)
+{
+	DL_DELETE(http->flights, flight);
+	http_flight_free(flight);
+}
+
 /* Ends what is over, frees what has ended, wakes what has waited long enough. */
 static void sweep(struct http *http)
 {
@@ -104,11 +112,11 @@ static void sweep(struct http *http)
 	struct http_flight *next;
 	int64_t now = clock_now_ms();
 
-	DL_FOREACH_SAFE (http->flights, flight, next) {
+	for (flight = http->flights; flight; flight = next) {
+		next = flight->next;
 		sweep_calls(flight, now);
 		if (flight->state == HTTP_ENDED) {
-			DL_DELETE(http->flights, flight);
-			http_flight_free(flight);
+			forget(http, flight);
 		} else if (flight->state == HTTP_WAITING && flight->due <= now) {
 			flight->state = HTTP_QUEUED;
 			http->retries++;
@@ -120,7 +128,7 @@ static void sweep(struct http *http)
 static bool start_queued(struct http *http, bool background, size_t room)
 {
 	struct http_flight *flight;
-	DL_FOREACH (http->flights, flight) {
+	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state != HTTP_QUEUED || flight->background != background) {
 			continue;
 		}
@@ -170,11 +178,11 @@ static int time_to_next(const struct http *http)
 	int64_t now = clock_now_ms();
 	int64_t at = now + POLL_MAX_MS;
 
-	DL_FOREACH (http->flights, flight) {
+	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state == HTTP_WAITING && flight->due < at) {
 			at = flight->due;
 		}
-		DL_FOREACH (flight->calls, call) {
+		for (call = flight->calls; call; call = call->next) {
 			at = call->deadline < at ? call->deadline : at;
 		}
 	}
@@ -207,10 +215,10 @@ void http_end_all(struct http *http)
 
 	while (!empty) {
 		take_inbox(http);
-		DL_FOREACH_SAFE (http->flights, flight, next) {
+		for (flight = http->flights; flight; flight = next) {
+			next = flight->next;
 			http_flight_end(flight, -ECANCELED);
-			DL_DELETE(http->flights, flight);
-			http_flight_free(flight);
+			forget(http, flight);
 		}
 		pthread_mutex_lock(&http->lock);
 		empty = !http->inbox;

@@ -150,7 +150,7 @@ struct http {
 };
 
 /* http_loop.c */
-void *http_loop(void *http);
+void *http_loop(void *arg);
 /* Ends everything with -ECANCELED and takes no more. */
 void http_end_all(struct http *http);
 

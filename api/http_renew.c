@@ -41,7 +41,7 @@ static void settle(struct http *http)
 	struct http_renewal *renewal = &http->renewal;
 	struct http_flight *flight;
 
-	DL_FOREACH (http->flights, flight) {
+	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state != HTTP_UNSIGNED || flight->generation != renewal->generation) {
 			continue;
 		}
@@ -63,7 +63,7 @@ static void start(struct http *http)
 	struct http_renewal *renewal = &http->renewal;
 	struct http_flight *flight;
 
-	DL_FOREACH (http->flights, flight) {
+	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state != HTTP_UNSIGNED) {
 			continue;
 		}

@@ -19,7 +19,7 @@
 #include "base/clock.h"
 #include "tests/unit/http_server.h"
 
-#define BENCH_MAX_ANSWER (size_t)100000
+#define BENCH_MAX_ANSWER 100000U
 #define COUNT(array)     (sizeof(array) / sizeof((array)[0]))
 #define OK(body)         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" body
 

@@ -38,6 +38,7 @@ static int enter(void **state)
 	}
 	snprintf(place->dir, sizeof(place->dir), "/tmp/connectfs-auth-XXXXXX");
 	if (!mkdtemp(place->dir)) {
+		free(place);
 		return -1;
 	}
 	snprintf(place->file, sizeof(place->file), "%s/credentials", place->dir);
@@ -230,10 +231,9 @@ static void test_size(void **state)
 	const struct place *place = *state;
 	struct auth *auth = NULL;
 	cleanup(strbuf) struct strbuf why = STRBUF_INIT(4096);
-	size_t size = 64 * 1024;
-	cleanup(free) char *text = malloc(size + 2);
+	static char text[64 * 1024 + 2];
+	size_t size = sizeof(text) - 2;
 
-	assert_non_null(text);
 	memset(text, ' ', size + 1);
 	text[size + 1] = '\0';
 	memcpy(text, GOOD, strlen(GOOD));

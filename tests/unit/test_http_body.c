@@ -51,8 +51,7 @@ static void test_gzip(void **state)
 {
 	static const char *const labels[] = { "", "Content-Encoding: gzip\r\n",
 		"Content-Encoding: x-gzip\r\n" };
-	cleanup(free) char *text = malloc(BENCH_MAX_ANSWER);
-	assert_non_null(text);
+	static char text[BENCH_MAX_ANSWER];
 	for (size_t i = 0; i < BENCH_MAX_ANSWER; i++) {
 		text[i] = (char)('a' + (i * i / 7) % 26);
 	}
@@ -72,8 +71,7 @@ static void test_gzip(void **state)
 static void test_gzip_is_bounded(void **state)
 {
 	static const char *const labels[] = { "", "Content-Encoding: gzip\r\n" };
-	char *text = calloc(1, BENCH_MAX_ANSWER + 1);
-	assert_non_null(text);
+	static const char text[BENCH_MAX_ANSWER + 1];
 	struct strbuf packed = pack(text, BENCH_MAX_ANSWER + 1);
 	for (size_t i = 0; i < COUNT(labels); i++) {
 		cleanup(http_answer) struct http_answer answer = { 0 };
@@ -84,7 +82,6 @@ static void test_gzip_is_bounded(void **state)
 		assert_int_equal(answer.body.len, 0);
 	}
 	strbuf_finish(&packed);
-	free(text);
 }
 
 static void test_bad_gzip(void **state)
@@ -133,8 +130,7 @@ static void test_short_bodies(void **state)
 
 static void test_size(void **state)
 {
-	cleanup(free) char *text = malloc(BENCH_MAX_ANSWER + 1);
-	assert_non_null(text);
+	static char text[BENCH_MAX_ANSWER + 1];
 	memset(text, 'x', BENCH_MAX_ANSWER + 1);
 	for (size_t extra = 0; extra < 2; extra++) {
 		cleanup(http_answer) struct http_answer answer = { 0 };
@@ -147,10 +143,9 @@ static void test_size(void **state)
 
 static void test_size_of_errors(void **state)
 {
-	cleanup(free) char *text = malloc(500000);
+	static char text[500000];
 	cleanup(strbuf) struct strbuf reply = STRBUF_INIT(1024 * 1024);
 	cleanup(http_answer) struct http_answer answer = { 0 };
-	assert_non_null(text);
 	memset(text, ' ', 500000);
 	text[0] = '{';
 	strbuf_adds(&reply, "HTTP/1.1 404 N\r\nContent-Length: 500000\r\n\r\n");
