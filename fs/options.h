@@ -1,0 +1,49 @@
+/*
+ * The command line: what is asked for, checked, with the defaults filled in.
+ *
+ * It owns all its strings. Relative paths are made absolute. Not thread-safe (getopt).
+ */
+#ifndef FS_OPTIONS_H
+#define FS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/strbuf.h"
+
+enum ttl_class { TTL_CONNECTORS, TTL_STATUS, TTL_TOPOLOGY, TTL_PLUGINS, TTL_NEGATIVE, TTL_CLASSES };
+
+struct options {
+	char *mountpoint;
+	char *url;
+	bool demo, foreground, debug, version, help;
+
+	int64_t ttl[TTL_CLASSES]; /* all times in milliseconds */
+	int64_t stale, settle;
+	int64_t timeout, timeout_write;
+	int64_t delete_delay;
+	unsigned max_connections, max_delete;
+	size_t max_answer;
+	bool no_delete, ro, insecure_http;
+	char *credentials, *credential_command, *secrets, *cacert;
+
+	uid_t uid;
+	gid_t gid;
+	mode_t umask;
+	bool allow_other;
+	/* All that libfuse is to be told with one -o: what was given for it, and fsname, subtype,
+	 * allow_other, default_permissions and ro as they follow from the rest. NULL after -h or
+	 * -V. */
+	char *fuse_options;
+};
+
+/* Reads argv, which getopt may reorder; stops at -h or -V. 0, -ENOMEM, or -EINVAL with the reason,
+ * one line, in ret_why. Finish it also after a failure. */
+int options_parse(struct options *options, int argc, char **argv, struct strbuf *ret_why);
+void options_finish(struct options *options);
+/* The text of --help. */
+const char *options_help(void);
+
+#endif
