@@ -93,6 +93,21 @@ int config_set(struct config *config, const char *name, const char *value)
 	return 0;
 }
 
+int config_copy(const struct config *config, struct config *ret_copy)
+{
+	struct config copy = { 0 };
+	int err = 0;
+	for (size_t i = 0; i < config->count && err == 0; i++) {
+		err = config_set(&copy, config->settings[i].name, config->settings[i].value);
+	}
+	if (err < 0) {
+		config_finish(&copy);
+		return err;
+	}
+	*ret_copy = copy;
+	return 0;
+}
+
 /* The value as a string to be freed; NULL where it is nested, null, or holds a NUL. */
 static char *scalar(struct json_slice value)
 {

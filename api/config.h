@@ -47,6 +47,9 @@ const char *config_get(const struct config *config, const char *name);
 /* Sets or, with NULL, removes one; copies value. 0 or -ENOMEM. */
 int config_set(struct config *config, const char *name, const char *value);
 
+/* A copy; 0 or -ENOMEM. */
+int config_copy(const struct config *config, struct config *ret_copy);
+
 /* Whether a value is the API's mask of a secret: two or more asterisks and nothing else. */
 bool config_is_mask(const char *value);
 /* Whether a name sounds like a secret's: password, secret, token, credential, key. */

@@ -1,0 +1,26 @@
+/* The calls of Confluent Cloud's API, by the names that it gives them, as patterns for url_target.
+ */
+#ifndef API_CLOUD_H
+#define API_CLOUD_H
+
+/* listOrgV2Environments, getOrgV2Environment */
+#define CLOUD_ENVIRONMENTS "/org/v2/environments?page_size=100"
+#define CLOUD_ENVIRONMENT  "/org/v2/environments/{}"
+/* listCmkV2Clusters; getCmkV2Cluster (cluster, environment) */
+#define CLOUD_CLUSTERS "/cmk/v2/clusters?environment={}&page_size=100"
+#define CLOUD_CLUSTER  "/cmk/v2/clusters/{}?environment={}"
+/* listConnectv1Connectors, createConnectv1Connector; …WithExpansions */
+#define CLOUD_CONNECTORS          "/connect/v1/environments/{}/clusters/{}/connectors"
+#define CLOUD_CONNECTORS_EXPANDED CLOUD_CONNECTORS "?expand=id,info,status"
+/* readConnectv1Connector, deleteConnectv1Connector */
+#define CLOUD_CONNECTOR CLOUD_CONNECTORS "/{}"
+/* getConnectv1ConnectorConfig, createOrUpdateConnectv1ConnectorConfig */
+#define CLOUD_CONFIG CLOUD_CONNECTOR "/config"
+/* readConnectv1ConnectorStatus */
+#define CLOUD_STATUS CLOUD_CONNECTOR "/status"
+#define CLOUD_PAUSE  CLOUD_CONNECTOR "/pause"
+#define CLOUD_RESUME CLOUD_CONNECTOR "/resume"
+/* listConnectv1ConnectorPlugins */
+#define CLOUD_PLUGINS "/connect/v1/environments/{}/clusters/{}/connector-plugins"
+
+#endif

@@ -1,0 +1,466 @@
+#include "fs/connectors.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cloud.h"
+#include "api/config.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/confirm.h"
+#include "fs/fs.h"
+
+#define SUPERSEDED_MAX 8
+#define STATE_BYTES    32
+
+/* What this mount did to a connector, until an answer agrees or `until` has passed. */
+struct overlay {
+	int64_t until;
+	bool created;
+	struct part *config;                     /* what was saved; NULL: nothing was */
+	struct part *superseded[SUPERSEDED_MAX]; /* what earlier answers may still say */
+	unsigned superseded_count;
+	char state[STATE_BYTES]; /* "" : not paused, not resumed */
+	char state_before[STATE_BYTES];
+};
+
+struct removed {
+	struct removed *next;
+	int64_t until;
+	char *name;
+	char *id; /* "" where it was not known */
+};
+
+static int cut_connector(struct stage *stage, const char *name, struct json_slice value);
+static void merge_connectors(struct document *document, struct stage *stage);
+
+const struct document_kind document_connectors = {
+	.target = CLOUD_CONNECTORS_EXPANDED,
+	.variables = 2,
+	.ttl = TTL_CONNECTORS,
+	.cut = cut_connector,
+	.merge = merge_connectors,
+};
+
+void overlay_destroy(struct overlay *overlay)
+{
+	if (overlay) {
+		part_unref(overlay->config);
+		for (unsigned i = 0; i < overlay->superseded_count; i++) {
+			part_unref(overlay->superseded[i]);
+		}
+		free(overlay);
+	}
+}
+
+static void removed_free(struct removed *removed)
+{
+	free(removed->name);
+	free(removed->id);
+	free(removed);
+}
+
+void removed_destroy(struct document *document)
+{
+	while (document->removed) {
+		struct removed *removed = document->removed;
+		document->removed = removed->next;
+		removed_free(removed);
+	}
+}
+
+/* Both as settings; false where one is none. */
+static bool same_settings(const struct part *a, const struct part *b)
+{
+	cleanup(config) struct config x = { 0 };
+	cleanup(config) struct config y = { 0 };
+	return config_of_answer(part_json(a), &x) == 0 && config_of_answer(part_json(b), &y) == 0 &&
+	       config_equal(&x, &y);
+}
+
+bool item_same_part(enum part_kind kind, const struct part *a, const struct part *b)
+{
+	return part_is(a, b->text, b->len) || (kind == PART_CONFIG && same_settings(a, b));
+}
+
+/* What connector.json shows, compact: id, name, type and tasks. The id may be missing. */
+static struct part *info_part(struct json_slice id, struct json_slice info)
+{
+	static const char *const members[] = { "name", "type", "tasks" };
+	struct strbuf text = STRBUF_INIT(id.len + info.len + 64);
+	const char *separator = "";
+	strbuf_addc(&text, '{');
+	if (id.text) {
+		strbuf_adds(&text, "\"id\":");
+		strbuf_add(&text, id.text, id.len);
+		separator = ",";
+	}
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
+		struct json_slice value = json_get(info, members[i]);
+		if (value.text) {
+			strbuf_addf(&text, "%s\"%s\":", separator, members[i]);
+			strbuf_add(&text, value.text, value.len);
+			separator = ",";
+		}
+	}
+	strbuf_addc(&text, '}');
+	struct part *part = text.err ? NULL : part_create(text.buf, text.len);
+	strbuf_finish(&text);
+	return part;
+}
+
+static struct json_slice part_id(const struct part *info)
+{
+	return json_get(part_json(info), "id");
+}
+
+/* Checks that a configuration is one: an object of scalars. */
+static bool is_config(struct json_slice config)
+{
+	struct json_iter iter = json_iter(config);
+	struct json_slice key, value;
+	bool good = json_type(config) == JSON_OBJECT;
+	while (good && json_next(&iter, &key, &value)) {
+		good = json_type(value) != JSON_OBJECT && json_type(value) != JSON_ARRAY;
+	}
+	return good;
+}
+
+static void replace(struct item *item, enum part_kind kind, struct part *part)
+{
+	part_unref(item->parts[kind]);
+	item->parts[kind] = part;
+}
+
+static int cut_connector(struct stage *stage, const char *name, struct json_slice value)
+{
+	struct json_slice id = json_get(value, "id/id");
+	struct json_slice info = json_get(value, "info");
+	struct json_slice config = json_get(info, "config");
+	struct json_slice status = json_get(value, "status");
+	if (json_type(info) != JSON_OBJECT || !is_config(config) ||
+		(id.text && json_type(id) != JSON_STRING)) {
+		return -EBADMSG;
+	}
+	struct item *item = stage_add(stage, name);
+	if (!item) {
+		return -ENOMEM;
+	}
+	replace(item, PART_INFO, info_part(id, info));
+	replace(item, PART_CONFIG, part_create(config.text, config.len));
+	if (json_type(status) == JSON_OBJECT) {
+		replace(item, PART_STATUS, part_create(status.text, status.len));
+	}
+	if (item->parts[PART_CONFIG]) {
+		item->parts[PART_CONFIG]->bulk = true;
+	}
+	bool whole = item->parts[PART_INFO] && item->parts[PART_CONFIG];
+	return whole ? 0 : -ENOMEM;
+}
+
+static void overlay_drop(struct item *item)
+{
+	overlay_destroy(steal(item->overlay));
+}
+
+static struct overlay *overlay_of(struct item *item)
+{
+	if (!item->overlay) {
+		item->overlay = calloc(1, sizeof(*item->overlay));
+	}
+	if (item->overlay) {
+		item->overlay->until = clock_now_ms() + item->document->fs->options->settle;
+	}
+	return item->overlay;
+}
+
+static bool overlay_holds(const struct item *item, int64_t now)
+{
+	return item->overlay && now < item->overlay->until;
+}
+
+/* Whether an answer's configuration is one that this mount's own save has overtaken. */
+static bool config_is_overtaken(struct item *item, const struct part *config, int64_t now)
+{
+	struct overlay *overlay = item->overlay;
+	if (!overlay_holds(item, now) || !overlay->config) {
+		return false;
+	}
+	bool agrees = item_same_part(PART_CONFIG, overlay->config, config);
+	for (unsigned i = 0; i < overlay->superseded_count && !agrees; i++) {
+		if (item_same_part(PART_CONFIG, overlay->superseded[i], config)) {
+			return true;
+		}
+	}
+	/* It agrees, or it is somebody else's newer one. */
+	part_unref(steal(overlay->config));
+	return false;
+}
+
+static struct json_slice state_slice(const struct part *status)
+{
+	return json_get(part_json(status), "connector/state");
+}
+
+static bool state_is_overtaken(struct item *item, const struct part *status, int64_t now)
+{
+	struct overlay *overlay = item->overlay;
+	if (!overlay_holds(item, now) || !overlay->state[0]) {
+		return false;
+	}
+	if (json_is(state_slice(status), overlay->state_before)) {
+		return true;
+	}
+	overlay->state[0] = '\0';
+	return false;
+}
+
+/* Takes a part of an answer in unless this mount knows better. The part is taken over. */
+static void take_part(struct item *item, enum part_kind kind, struct part *part, int64_t at)
+{
+	int64_t now = clock_now_ms();
+	bool overtaken = (kind == PART_CONFIG && config_is_overtaken(item, part, now)) ||
+			 (kind == PART_STATUS && state_is_overtaken(item, part, now));
+	if (overtaken) {
+		part_unref(part);
+		part = NULL;
+	}
+	item_set_part(item, kind, part, at);
+	if (item->overlay && !item->overlay->config && !item->overlay->state[0] &&
+		!item->overlay->created) {
+		overlay_drop(item);
+	}
+}
+
+int item_take_answer(
+	struct item *item, enum part_kind kind, const char *body, size_t len, int64_t started)
+{
+	struct json_slice value;
+	if (json_check(body, len, &value, NULL) < 0 || json_type(value) != JSON_OBJECT) {
+		return -EBADMSG;
+	}
+	struct part *part = NULL;
+	if (kind == PART_INFO) {
+		struct json_slice config = json_get(value, "config");
+		if (!is_config(config)) {
+			return -EBADMSG;
+		}
+		part = info_part(part_id(item->parts[PART_INFO]), value);
+		struct part *also = part_create(config.text, config.len);
+		if (also) {
+			take_part(item, PART_CONFIG, also, started);
+		}
+	} else if (kind == PART_STATUS || is_config(value)) {
+		part = part_create(value.text, value.len);
+	} else {
+		return -EBADMSG;
+	}
+	if (!part) {
+		return -ENOMEM;
+	}
+	take_part(item, kind, part, started);
+	return 0;
+}
+
+int item_not_found(struct item *item, enum part_kind kind, int64_t started)
+{
+	bool ours = overlay_holds(item, clock_now_ms()) && item->overlay->created;
+	/* One that starts has no status for a while; its own absence shows in its configuration. */
+	if (!ours && kind != PART_STATUS) {
+		return -ENOENT;
+	}
+	item->part_at[kind] = started;
+	item->failure[kind] = 0;
+	return 0;
+}
+
+/* Whether a staged connector is one that this mount has removed, and an old answer still shows. */
+static bool is_removed(struct document *document, const struct item *staged, int64_t now)
+{
+	for (struct removed **at = &document->removed; *at;) {
+		struct removed *removed = *at;
+		if (now >= removed->until) {
+			*at = removed->next;
+			removed_free(removed);
+			continue;
+		}
+		if (strcmp(removed->name, staged->name) == 0) {
+			struct json_slice id = part_id(staged->parts[PART_INFO]);
+			return !id.text || !removed->id[0] || json_is(id, removed->id);
+		}
+		at = &removed->next;
+	}
+	return false;
+}
+
+static void merge_one(struct document *document, struct item *staged, int64_t started)
+{
+	struct item *item = document_add(document, staged->name);
+	if (!item) {
+		return;
+	}
+	item->seen = true;
+	if (item->overlay) {
+		item->overlay->created = false;
+	}
+	for (unsigned kind = 0; kind < PARTS; kind++) {
+		/* A part that was asked for later is newer than this answer. */
+		if (staged->parts[kind] && started >= item->part_at[kind]) {
+			take_part(item, kind, steal(staged->parts[kind]), started);
+		}
+	}
+}
+
+static void merge_connectors(struct document *document, struct stage *stage)
+{
+	int64_t now = clock_now_ms();
+	struct item *item, *next;
+	HASH_ITER (hh, document->items, item, next) {
+		/* What was created here is there although no answer knows it yet. */
+		item->seen = overlay_holds(item, now) && item->overlay->created;
+	}
+	HASH_ITER (hh, stage->items, item, next) {
+		if (!is_removed(document, item, now)) {
+			merge_one(document, item, stage->started);
+		}
+	}
+	int64_t started = stage->started;
+	stage_destroy(stage);
+	if (document_count_unseen(document) > 0) {
+		confirm_absence(document, started);
+	} else {
+		document->suspect_at = 0;
+		document_fetched(document, started, true);
+	}
+}
+
+void connector_saved(struct item *item, struct part *config)
+{
+	struct overlay *overlay = overlay_of(item);
+	struct part *before = part_ref(item->parts[PART_CONFIG]);
+	if (overlay && before) {
+		if (overlay->superseded_count == SUPERSEDED_MAX) {
+			part_unref(overlay->superseded[0]);
+			memmove(overlay->superseded, overlay->superseded + 1,
+				sizeof(overlay->superseded) - sizeof(overlay->superseded[0]));
+			overlay->superseded_count--;
+		}
+		overlay->superseded[overlay->superseded_count++] = part_ref(before);
+	}
+	if (overlay) {
+		part_unref(overlay->config);
+		overlay->config = part_ref(config);
+	}
+	part_unref(before);
+	item_set_part(item, PART_CONFIG, config, clock_now_ms());
+}
+
+struct item *connector_created(
+	struct document *document, const char *name, struct json_slice answer)
+{
+	struct item *item = document_add(document, name);
+	struct overlay *overlay = item ? overlay_of(item) : NULL;
+	struct json_slice none = { NULL, 0 }, config = json_get(answer, "config");
+	if (!overlay) {
+		return NULL;
+	}
+	int64_t now = clock_now_ms();
+	struct strbuf status = STRBUF_INIT(4096);
+	strbuf_adds(&status, "{\"name\":");
+	json_encode(name, strlen(name), &status);
+	strbuf_adds(&status, ",\"connector\":{\"state\":\"PROVISIONING\"},\"tasks\":[]}");
+	overlay->created = true;
+	if (is_config(config)) {
+		item_set_part(item, PART_CONFIG, part_create(config.text, config.len), now);
+	}
+	item_set_part(item, PART_INFO, info_part(none, answer), now);
+	/* Guessed, not asked: the first reader asks. */
+	item_set_part(item, PART_STATUS, part_create(strbuf_str(&status), status.len), 0);
+	strbuf_finish(&status);
+	return item;
+}
+
+/* A status with the connector's and every task's state replaced where it is the old one. */
+static struct part *status_with(const struct part *status, const char *before, const char *after)
+{
+	struct strbuf out = STRBUF_INIT(2 * (size_t)status->len + 4096);
+	struct strbuf old = STRBUF_INIT(STATE_BYTES + 2);
+	const char *at = status->text, *end = status->text + status->len;
+	json_encode(before, strlen(before), &old);
+	/* A state's word in quotes, behind the member's name: nothing else looks like it. */
+	while (at < end) {
+		const char *found = memmem(at, (size_t)(end - at), "\"state\"", 7);
+		const char *value = found ? found + 7 : end;
+		while (value < end && strchr(" \t\r\n:", *value)) {
+			value++;
+		}
+		strbuf_add(&out, at, (size_t)(value - at));
+		at = value;
+		if ((size_t)(end - at) >= old.len && memcmp(at, old.buf, old.len) == 0) {
+			json_encode(after, strlen(after), &out);
+			at += old.len;
+		}
+	}
+	struct part *part = out.err ? NULL : part_create(strbuf_str(&out), out.len);
+	strbuf_finish(&out);
+	strbuf_finish(&old);
+	return part;
+}
+
+void connector_state_changed(struct item *item, const char *state)
+{
+	struct overlay *overlay = overlay_of(item);
+	struct strbuf before = STRBUF_INIT(STATE_BYTES - 1);
+	connector_state(item, &before);
+	if (overlay && item->parts[PART_STATUS] && !before.err &&
+		strcmp(state, strbuf_str(&before)) != 0) {
+		snprintf(overlay->state, sizeof(overlay->state), "%s", state);
+		snprintf(overlay->state_before, sizeof(overlay->state_before), "%s",
+			strbuf_str(&before));
+		item_set_part(item, PART_STATUS,
+			status_with(item->parts[PART_STATUS], strbuf_str(&before), state),
+			clock_now_ms());
+	}
+	strbuf_finish(&before);
+}
+
+void connector_removed(struct item *item)
+{
+	struct document *document = item->document;
+	struct removed *removed = calloc(1, sizeof(*removed));
+	struct strbuf id = STRBUF_INIT(256);
+	connector_id(item, &id);
+	if (removed) {
+		removed->name = strdup(item->name);
+		removed->id = strdup(strbuf_str(&id));
+		removed->until = clock_now_ms() + document->fs->options->settle;
+		if (removed->name && removed->id) {
+			removed->next = document->removed;
+			document->removed = removed;
+		} else {
+			removed_free(removed);
+		}
+	}
+	strbuf_finish(&id);
+	document_remove(item);
+}
+
+void connector_state(const struct item *item, struct strbuf *out)
+{
+	struct json_slice state = state_slice(item->parts[PART_STATUS]);
+	if (json_type(state) == JSON_STRING) {
+		json_decode(state, out);
+	} else {
+		strbuf_adds(out, "UNKNOWN");
+	}
+}
+
+void connector_id(const struct item *item, struct strbuf *out)
+{
+	struct json_slice id = part_id(item->parts[PART_INFO]);
+	if (json_type(id) == JSON_STRING) {
+		json_decode(id, out);
+	}
+}

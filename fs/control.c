@@ -1,0 +1,107 @@
+#include "fs/control.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/fs.h"
+#include "fs/journal.h"
+#include "fs/name.h"
+#include "fs/node.h"
+#include "fs/notify.h"
+#include "fs/op.h"
+
+#define LINE_BYTES 8192
+
+int control_status(const struct fs *fs, const struct part *part, struct strbuf *out)
+{
+	(void)part;
+	struct http_counters counters;
+	struct strbuf last = STRBUF_INIT(LINE_BYTES);
+	http_counters(fs->http, &counters);
+	journal_last_error(fs->journal, &last);
+	strbuf_addf(out, "{\n  \"version\": \"%s\",\n  \"url\": ", CONNECTFS_VERSION);
+	json_encode(fs->options->url, strlen(fs->options->url), out);
+	strbuf_addf(out, ",\n  \"uptime_seconds\": %lld",
+		(long long)((clock_wall_ms() - fs->started_at) / 1000));
+	strbuf_addf(out,
+		",\n  \"requests\": %llu,\n  \"retries\": %llu,\n  \"connections\": %llu,\n  \"bytes\": %llu",
+		(unsigned long long)counters.requests, (unsigned long long)counters.retries,
+		(unsigned long long)counters.connections, (unsigned long long)counters.bytes);
+	strbuf_addf(out, ",\n  \"cache_hits\": %llu,\n  \"cache_misses\": %llu",
+		(unsigned long long)fs->hits, (unsigned long long)fs->misses);
+	strbuf_addf(out, ",\n  \"pending_removals\": %u,\n  \"scratch_bytes\": %zu",
+		fs->removals_pending, fs->scratch_bytes);
+	strbuf_addf(out, ",\n  \"errors\": %llu,\n  \"last_error\": ",
+		(unsigned long long)journal_error_count(fs->journal));
+	json_encode(strbuf_str(&last), last.len, out);
+	strbuf_adds(out, "\n}\n");
+	strbuf_finish(&last);
+	return out->err;
+}
+
+int control_errors(const struct fs *fs, const struct part *part, struct strbuf *out)
+{
+	(void)part;
+	journal_errors(fs->journal, out);
+	return out->err;
+}
+
+int control_nothing(const struct fs *fs, const struct part *part, struct strbuf *out)
+{
+	(void)fs;
+	(void)part;
+	return out->err;
+}
+
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tree */
+static void invalidate_below(struct fs *fs, struct node *dir)
+{
+	struct node *node, *next;
+	HASH_ITER (hh, dir->children, node, next) {
+		notify_entry(fs, dir, node->name);
+		invalidate_below(fs, node);
+	}
+}
+
+void control_drop_caches(struct fs *fs)
+{
+	documents_expire(fs);
+	invalidate_below(fs, fs->root);
+}
+
+int control_refresh(struct op *op, struct node *dir, const char *text, size_t len)
+{
+	(void)dir;
+	(void)text;
+	(void)len;
+	control_drop_caches(op->fs);
+	return 0;
+}
+
+int control_deleted(struct op *op, const struct node *dir, child_visitor *visit, void *arg)
+{
+	(void)dir;
+	int result = 0;
+	for (unsigned n = 0; result == 0; n++) {
+		struct strbuf text = STRBUF_INIT((size_t)4 << 20);
+		struct strbuf file = STRBUF_INIT(LINE_BYTES);
+		char *name;
+		if (journal_deleted_at(op->fs->journal, n, &name, &text) < 0) {
+			strbuf_finish(&text);
+			break;
+		}
+		strbuf_addf(&file, "%s.json", name);
+		char *encoded = name_encode(strbuf_str(&file));
+		if (encoded) {
+			struct child child = { encoded, NULL, strbuf_str(&text), text.len };
+			result = visit(arg, &child);
+		}
+		free(encoded);
+		free(name);
+		strbuf_finish(&file);
+		strbuf_wipe(&text);
+	}
+	return result;
+}

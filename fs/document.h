@@ -1,0 +1,163 @@
+/*
+ * Documents: the API's answers, each fetched once for all who want it, believed for its TTL.
+ *
+ * A document is cut into items (an environment, a cluster, a connector, a plugin) and an item into
+ * parts, which are what files show. Large answers are cut while they arrive. A refresh that brings
+ * the same bytes leaves the parts as they are.
+ *
+ * Everything here is protected by the lock of struct fs; fetches run on the HTTP engine's thread
+ * and take the lock only to bring their result in. Documents live until the fs is destroyed.
+ */
+#ifndef FS_DOCUMENT_H
+#define FS_DOCUMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "api/http.h"
+#include "fs/options.h"
+#include "fs/part.h"
+
+#define SUSPECT_MS 5000
+
+struct fs;
+struct op;
+struct document;
+struct overlay;
+struct removed;
+struct stage;
+
+/* An item's parts. All but connectors have just the first. */
+enum part_kind { PART_WHOLE, PART_INFO = PART_WHOLE, PART_CONFIG, PART_STATUS, PARTS };
+
+/* What is known of a rendered view without keeping it. */
+struct face {
+	uint64_t serial; /* of the part it was made of */
+	uint64_t hash;
+	size_t size;
+	struct timespec mtime;
+};
+
+enum face_kind {
+	FACE_FIRST,
+	FACE_CONFIG = FACE_FIRST,
+	FACE_CONNECTOR,
+	FACE_STATUS,
+	FACE_STATE,
+	FACES
+};
+
+struct item {
+	UT_hash_handle hh;
+	struct document *document;
+	char *name; /* the API's; owned */
+	struct part *parts[PARTS];
+	int64_t part_at[PARTS]; /* when the request for it began, monotonic; 0: never */
+	int64_t failed_at[PARTS];
+	int failure[PARTS];
+	bool fetching[PARTS];
+	struct face faces[FACES];
+	struct overlay *overlay; /* what this mount did to it; NULL: nothing (connectors.h) */
+	bool seen;               /* scratch mark of a merge */
+};
+
+struct document_kind {
+	const char *target; /* url_target pattern; the variables are environment, cluster */
+	unsigned variables;
+	enum ttl_class ttl;
+	/* Where the items are: in the pages' "data", named by this member ("id"); else members of
+	 * the object, or elements of the array, at the top. */
+	const char *name_member;
+	bool paged;
+	bool single; /* the whole answer is one item, named "" */
+	/* Makes an item of one value; NULL: the value is its only part. */
+	int (*cut)(struct stage *stage, const char *name, struct json_slice value);
+	/* Brings in what arrived; NULL: document_merge. It calls document_fetched when it is done,
+	 * which may be later. */
+	void (*merge)(struct document *document, struct stage *stage);
+};
+
+struct document {
+	UT_hash_handle hh; /* in fs->documents, by target */
+	struct fs *fs;
+	const struct document_kind *kind;
+	char *target;
+	char *environment, *cluster; /* NULL where the kind has no such variable */
+	struct item *items;
+	int64_t fetched_at; /* when the last good fetch began; 0: never */
+	int64_t expires_at;
+	int64_t failed_at;    /* when the last failure came */
+	int64_t failed_start; /* when the failed fetch began */
+	int failure;          /* -errno; 0: the last fetch was good */
+	long failure_status;  /* HTTP's; 0: no answer came */
+	int64_t patience;     /* how long the next fetch may take; 0: the option's time */
+	int64_t retry_at;     /* while failing with a stale answer at hand: not before */
+	int64_t suspect_at;   /* since when answers lack most of the items; 0: they do not */
+	uint64_t listing;     /* hash of the set of names */
+	bool fetching;
+	struct removed *removed; /* what this mount removed (connectors.h) */
+	struct op *waiters;      /* a utlist of ops */
+	unsigned small;          /* requests for single parts since small_since */
+	int64_t small_since;
+	int64_t walked_until; /* a walk was noticed: refresh in bulk */
+};
+
+/* What a fetch has brought so far, before it is merged. */
+struct stage {
+	struct document *document;
+	struct item *items;
+	int64_t started;
+};
+
+struct document *document_get(struct fs *fs, const struct document_kind *kind,
+	const char *environment, const char *cluster);
+void documents_destroy(struct fs *fs);
+
+/*
+ * Makes sure that a document can be used by an op: within its TTL, fetched since the op began, or
+ * stale but the best there is. 0, OP_WAIT (the op is run again when it has changed), or -errno.
+ */
+int document_need(struct op *op, struct document *document);
+/* The same for one part of an item: by a small request, or by the whole document where many want
+ * theirs. The item may be gone after a wait: look it up anew. */
+int document_need_part(struct op *op, struct item *item, enum part_kind kind);
+
+/* Milliseconds that the listing, or a part, may still be believed; 0: not beyond this answer. */
+int64_t document_ttl_left(const struct document *document, int64_t now);
+int64_t item_ttl_left(const struct item *item, enum part_kind kind, int64_t now);
+
+struct item *document_find(struct document *document, const char *name);
+/* Adds an item, or returns the one there is; NULL: no memory. */
+struct item *document_add(struct document *document, const char *name);
+void document_remove(struct item *item);
+/* Sets a part (takes the reference over) and its time; keeps the old one where it says the same.
+ * True: it has changed. */
+bool item_set_part(struct item *item, enum part_kind kind, struct part *part, int64_t at);
+
+/* Fetches without anyone waiting; does nothing while one is under way. */
+void document_refresh(struct document *document, bool background);
+/* Forgets how fresh everything is. */
+void documents_expire(struct fs *fs);
+
+/* How long a part of this kind is believed, in milliseconds. */
+int64_t ttl_of_part(const struct document *document, enum part_kind kind);
+
+/* For kinds: add an item to the stage (parts taken over). */
+struct item *stage_add(struct stage *stage, const char *name);
+void stage_destroy(struct stage *stage);
+
+/* For merges, in this order. Takes in what was staged; marks all that was seen. */
+void document_begin_merge(struct document *document, struct stage *stage);
+unsigned document_count_unseen(struct document *document);
+/* Whether so much is gone at once that another answer must confirm it first. */
+bool document_suspects(struct document *document, unsigned gone, int64_t now);
+void document_drop_unseen(struct document *document);
+/* All of it: what the stage lacks is gone. */
+void document_merge(struct document *document, struct stage *stage);
+/* The end of a fetch: sets the times, wakes whoever waits. `complete`: its absences count. */
+void document_fetched(struct document *document, int64_t started, bool complete);
+void document_failed(struct document *document, int64_t started, int err);
+
+#endif

@@ -1,0 +1,489 @@
+/* How documents are fetched, and what becomes of those who wait for them. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "api/cloud.h"
+#include "api/url.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/connectors.h"
+#include "fs/document.h"
+#include "fs/fs.h"
+#include "fs/journal.h"
+#include "fs/op.h"
+#include "fs/topology.h"
+
+#define RETRY_STALE_MS   5000 /* between two attempts while a stale answer serves */
+#define REFRESH_STALE_MS 3000 /* how long a reader waits where a stale answer could serve */
+#define PAGES_MAX        10000
+#define SMALL_MAX        2 /* single parts asked for before it counts as a walk */
+
+struct fetch {
+	struct stage *stage;
+	struct json_cutter cutter;
+	char *next; /* the target of the next page; owned */
+	int64_t deadline;
+	unsigned pages;
+	int err; /* of the cutting */
+	bool background;
+	bool data; /* the page had its "data" */
+};
+
+static void fetch_destroy(struct fetch *fetch)
+{
+	stage_destroy(fetch->stage);
+	json_cutter_finish(&fetch->cutter);
+	free(fetch->next);
+	free(fetch);
+}
+
+/* One item of whatever shape the document has. */
+static int cut_item(struct fetch *fetch, struct json_slice name_slice, struct json_slice value)
+{
+	struct stage *stage = fetch->stage;
+	const struct document_kind *kind = stage->document->kind;
+	char *name = json_decode_cstr(name_slice);
+	if (!name) {
+		return -EBADMSG;
+	}
+	int err = 0;
+	if (kind->cut) {
+		err = kind->cut(stage, name, value);
+	} else {
+		struct item *item = stage_add(stage, name);
+		struct part *part = item ? part_create(value.text, value.len) : NULL;
+		err = part ? 0 : -ENOMEM;
+		if (part) {
+			part_unref(item->parts[PART_WHOLE]);
+			item->parts[PART_WHOLE] = part;
+		}
+	}
+	free(name);
+	return err;
+}
+
+static int cut_page_data(struct fetch *fetch, struct json_slice data)
+{
+	const struct document_kind *kind = fetch->stage->document->kind;
+	struct json_iter iter = json_iter(data);
+	struct json_slice value;
+	fetch->data = true;
+	if (json_type(data) != JSON_ARRAY) {
+		return json_type(data) == JSON_NULL ? 0 : -EBADMSG;
+	}
+	int err = 0;
+	while (err == 0 && json_next(&iter, NULL, &value)) {
+		err = cut_item(fetch, json_get(value, kind->name_member), value);
+	}
+	return err;
+}
+
+static int cut_member(void *arg, struct json_slice key, struct json_slice value)
+{
+	struct fetch *fetch = arg;
+	const struct document_kind *kind = fetch->stage->document->kind;
+	if (!kind->paged) {
+		bool named = kind->name_member != NULL;
+		if (named == (key.text != NULL)) {
+			return -EBADMSG;
+		}
+		return cut_item(fetch, named ? json_get(value, kind->name_member) : key, value);
+	}
+	if (!key.text) {
+		return -EBADMSG;
+	}
+	if (json_is(key, "data")) {
+		return cut_page_data(fetch, value);
+	}
+	if (json_is(key, "metadata")) {
+		char *link = json_decode_cstr(json_get(value, "next"));
+		free(fetch->next);
+		fetch->next = link && *link ? http_next_target(fetch->stage->document->target, link)
+					    : NULL;
+		free(link);
+	}
+	return 0;
+}
+
+static void page_begin(struct fetch *fetch)
+{
+	struct document *document = fetch->stage->document;
+	json_cutter_finish(&fetch->cutter);
+	json_cutter_init(&fetch->cutter, document->fs->options->max_answer, cut_member, fetch);
+	fetch->err = 0;
+	fetch->data = false;
+}
+
+static int sink_data(void *arg, const char *bytes, size_t len)
+{
+	struct fetch *fetch = arg;
+	/* A wrong body is noticed at its end: its status comes before it. */
+	if (fetch->err == 0) {
+		fetch->err = json_cutter_feed(&fetch->cutter, bytes, len);
+	}
+	return 0;
+}
+
+static void sink_restart(void *arg)
+{
+	/* What an attempt that broke off has staged is the same as what the next one brings. */
+	page_begin(arg);
+}
+
+static const struct http_sink sink = { .data = sink_data, .restart = sink_restart };
+
+static void page_done(struct http_answer *answer, void *arg);
+
+static void page_request(struct fetch *fetch, const char *target)
+{
+	page_begin(fetch);
+	struct http_request request = {
+		.method = HTTP_GET,
+		.target = target,
+		.deadline = fetch->deadline,
+		.background = fetch->background,
+		.sink = fetch->stage->document->kind->single ? NULL : &sink,
+		.done = page_done,
+		.arg = fetch,
+	};
+	http_submit(fetch->stage->document->fs->http, &request, NULL);
+}
+
+static int cut_single(struct fetch *fetch, const struct http_answer *answer)
+{
+	struct json_slice value, name = { "\"\"", 2 };
+	int err = json_check(strbuf_str(&answer->body), answer->body.len, &value, NULL);
+	return err < 0 ? err : cut_item(fetch, name, value);
+}
+
+static int page_verdict(struct fetch *fetch, const struct http_answer *answer)
+{
+	if (answer->err < 0) {
+		return answer->err;
+	}
+	if (fetch->stage->document->kind->single) {
+		return cut_single(fetch, answer);
+	}
+	if (fetch->err < 0) {
+		return fetch->err;
+	}
+	int err = json_cutter_end(&fetch->cutter);
+	if (err == 0 && fetch->stage->document->kind->paged && !fetch->data) {
+		err = -EBADMSG;
+	}
+	return err == 0 && fetch->pages > PAGES_MAX ? -EBADMSG : err;
+}
+
+static void page_done(struct http_answer *answer, void *arg)
+{
+	struct fetch *fetch = arg;
+	struct document *document = fetch->stage->document;
+	struct fs *fs = document->fs;
+	int err = page_verdict(fetch, answer);
+	fetch->pages++;
+	if (err == 0 && fetch->next) {
+		char *next = steal(fetch->next);
+		page_request(fetch, next);
+		free(next);
+		return;
+	}
+	if (err < 0 && err != -ECANCELED) {
+		answer->err = err;
+		journal_answer(fs->journal, "GET", document->target, answer, NULL);
+	}
+	fs_lock(fs);
+	if (err < 0) {
+		document->failure_status = answer->status;
+		document_failed(document, fetch->stage->started, err);
+	} else if (document->kind->merge) {
+		document->kind->merge(document, steal(fetch->stage));
+	} else {
+		document_merge(document, steal(fetch->stage));
+	}
+	fs_unlock(fs);
+	fetch_destroy(fetch);
+}
+
+/* Whether the last good answer may still serve although it is expired. */
+static bool can_serve_stale(const struct document *document, int64_t now)
+{
+	return document->fetched_at && now < document->expires_at + document->fs->options->stale;
+}
+
+void document_refresh(struct document *document, bool background)
+{
+	struct fs *fs = document->fs;
+	int64_t now = clock_now_ms();
+	if (document->fetching) {
+		return;
+	}
+	struct fetch *fetch = calloc(1, sizeof(*fetch));
+	struct stage *stage = calloc(1, sizeof(*stage));
+	if (!fetch || !stage) {
+		free(fetch);
+		free(stage);
+		document_failed(document, now, -ENOMEM);
+		return;
+	}
+	*stage = (struct stage){ .document = document, .started = now };
+	int64_t patience = document->patience ? document->patience : fs->options->timeout;
+	if (can_serve_stale(document, now) && patience > REFRESH_STALE_MS) {
+		patience = REFRESH_STALE_MS;
+	}
+	fetch->stage = stage;
+	fetch->deadline = now + patience;
+	fetch->background = background;
+	document->fetching = true;
+	page_request(fetch, document->target);
+}
+
+void document_fetched(struct document *document, int64_t started, bool complete)
+{
+	int64_t ttl = document->fs->options->ttl[document->kind->ttl];
+	if (!complete && ttl > SUSPECT_MS) {
+		ttl = SUSPECT_MS;
+	}
+	if (document->failure) {
+		log_info("%s: answers again", document->target);
+	}
+	document->fetching = false;
+	document->fetched_at = started;
+	document->expires_at = started + ttl;
+	document->failure = 0;
+	document->failed_at = document->retry_at = 0;
+	document->small = 0;
+	document_wake(document);
+	fs_wake(document->fs);
+}
+
+void document_failed(struct document *document, int64_t started, int err)
+{
+	int64_t now = clock_now_ms();
+	document->fetching = false;
+	document->failed_at = now;
+	document->failed_start = started;
+	document->failure = err;
+	document->retry_at = now + RETRY_STALE_MS;
+	document_wake(document);
+	fs_wake(document->fs);
+}
+
+/* Failures that say nothing about the resource itself. */
+static bool is_passing(int err)
+{
+	return err != -EACCES && err != -ENOENT && err != -EINVAL && err != -EDQUOT;
+}
+
+/* What a failed fetch means for an op that waited for it. */
+static int verdict(struct op *op, struct document *document, int64_t now)
+{
+	int err = document->failure;
+	if (is_passing(err)) {
+		return can_serve_stale(document, now) ? 0 : err;
+	}
+	if (document->environment && (err == -EACCES || err == -ENOENT || err == -EIO)) {
+		return topology_verdict(op, document, err);
+	}
+	return err;
+}
+
+int document_need(struct op *op, struct document *document)
+{
+	struct fs *fs = op->fs;
+	int64_t now = clock_now_ms();
+	if (document_ttl_left(document, now) > 0 ||
+		(document->fetched_at && document->fetched_at >= op->started)) {
+		fs->hits++;
+		return 0;
+	}
+	if (!document->fetching && document->failure) {
+		if (document->kind->single && !is_passing(document->failure) &&
+			now < document->failed_at + fs->options->ttl[TTL_NEGATIVE]) {
+			return document->failure;
+		}
+		/* One that gave up before this op's deadline began is no verdict on it. */
+		bool mine =
+			document->failed_at >= op->started &&
+			(document->failure != -ETIMEDOUT || document->failed_start >= op->started);
+		if (mine) {
+			return verdict(op, document, now);
+		}
+		if (now < document->retry_at && is_passing(document->failure) &&
+			can_serve_stale(document, now)) {
+			return 0;
+		}
+	}
+	fs->misses += !op->peek;
+	if (!op->peek) {
+		document_refresh(document, false);
+	}
+	return op_wait_document(op, document);
+}
+
+/* One part of one item, asked for by itself. */
+struct small {
+	struct document *document;
+	char *name;
+	enum part_kind kind;
+	int64_t started;
+	char *target;
+};
+
+static void small_destroy(struct small *small)
+{
+	free(small->name);
+	free(small->target);
+	free(small);
+}
+
+/* Under the lock. */
+static void small_result(struct small *small, const struct http_answer *answer)
+{
+	struct item *item = document_find(small->document, small->name);
+	if (!item) {
+		return;
+	}
+	item->fetching[small->kind] = false;
+	int err = answer->err;
+	if (err == 0) {
+		err = item_take_answer(item, small->kind, strbuf_str(&answer->body),
+			answer->body.len, small->started);
+	}
+	if (err == -ENOENT) {
+		err = item_not_found(item, small->kind, small->started);
+		if (err == -ENOENT) {
+			document_remove(item);
+			return;
+		}
+	}
+	if (err < 0) {
+		item->failure[small->kind] = err;
+		item->failed_at[small->kind] = clock_now_ms();
+	}
+}
+
+static void small_done(struct http_answer *answer, void *arg)
+{
+	struct small *small = arg;
+	struct fs *fs = small->document->fs;
+	if (answer->err < 0 && answer->err != -ECANCELED && answer->err != -ENOENT) {
+		journal_answer(fs->journal, "GET", small->target, answer, NULL);
+	}
+	fs_lock(fs);
+	small_result(small, answer);
+	document_wake(small->document);
+	fs_unlock(fs);
+	small_destroy(small);
+}
+
+static const char *small_pattern(enum part_kind kind)
+{
+	return kind == PART_STATUS   ? CLOUD_STATUS
+	       : kind == PART_CONFIG ? CLOUD_CONFIG
+				     : CLOUD_CONNECTOR;
+}
+
+static int small_request(struct item *item, enum part_kind kind, int64_t now)
+{
+	struct document *document = item->document;
+	struct fs *fs = document->fs;
+	struct small *small = calloc(1, sizeof(*small));
+	char *target = url_target(
+		small_pattern(kind), document->environment, document->cluster, item->name);
+	if (small) {
+		*small = (struct small){ document, strdup(item->name), kind, now, target };
+	}
+	if (!small || !target || !small->name) {
+		if (small) {
+			small_destroy(small);
+		} else {
+			free(target);
+		}
+		return -ENOMEM;
+	}
+	int64_t patience = fs->options->timeout;
+	if (item->parts[kind] && fs->options->stale > 0 && patience > REFRESH_STALE_MS) {
+		patience = REFRESH_STALE_MS;
+	}
+	item->fetching[kind] = true;
+	document->small++;
+	struct http_request request = { .method = HTTP_GET,
+		.target = target,
+		.deadline = now + patience,
+		.done = small_done,
+		.arg = small };
+	http_submit(fs->http, &request, NULL);
+	return 0;
+}
+
+/* Whether so many ask for single parts that the whole is cheaper. */
+static bool is_walk(struct document *document, enum part_kind kind, int64_t now)
+{
+	int64_t ttl = ttl_of_part(document, kind);
+	if (now < document->walked_until) {
+		document->walked_until = now + 2 * ttl;
+		return true;
+	}
+	if (now - document->small_since > ttl) {
+		document->small_since = now;
+		document->small = 0;
+	}
+	if (document->small < SMALL_MAX) {
+		return false;
+	}
+	document->walked_until = now + 2 * ttl;
+	return true;
+}
+
+int document_need_part(struct op *op, struct item *item, enum part_kind kind)
+{
+	struct document *document = item->document;
+	int64_t now = clock_now_ms();
+	bool stale_ok =
+		item->parts[kind] &&
+		now < item->part_at[kind] + ttl_of_part(document, kind) + op->fs->options->stale;
+	if (item_ttl_left(item, kind, now) > 0 || item->part_at[kind] >= op->started) {
+		op->fs->hits++;
+		return 0;
+	}
+	if (!document->kind->cut) {
+		return document_need(op, document);
+	}
+	if (item->fetching[kind] || document->fetching) {
+		op->fs->misses++;
+		return op_wait_document(op, document);
+	}
+	if (item->failure[kind]) {
+		int err = item->failure[kind];
+		bool mine = item->failed_at[kind] >= op->started;
+		bool recent = now < item->failed_at[kind] + RETRY_STALE_MS;
+		if (is_passing(err) && stale_ok && (mine || recent)) {
+			return 0;
+		}
+		if (mine) {
+			return is_passing(err) ? err : topology_verdict(op, document, err);
+		}
+	}
+	if (document->failure && document->failed_at >= op->started) {
+		return is_passing(document->failure) && stale_ok ? 0 : verdict(op, document, now);
+	}
+	if (document->failure && now < document->retry_at && stale_ok) {
+		return 0;
+	}
+	if (op->peek) {
+		return -EAGAIN;
+	}
+	op->fs->misses++;
+	if (is_walk(document, kind, now)) {
+		document_refresh(document, false);
+	} else {
+		int err = small_request(item, kind, now);
+		if (err < 0) {
+			return err;
+		}
+	}
+	return op_wait_document(op, document);
+}

@@ -1,0 +1,113 @@
+/*
+ * A folder: what this mount knows of one connector's directory beyond the API's answers. Local
+ * files, the draft of config.json, removals that wait, refusals, and who last saw what.
+ *
+ * Folders are made when they are first needed and live as long as the fs. Protected by its lock.
+ */
+#ifndef FS_FOLDER_H
+#define FS_FOLDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "fs/document.h"
+#include "fs/local.h"
+
+#define ROLLBACK_MS 30000
+#define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
+#define BASES       8
+
+struct node;
+
+enum away {
+	AWAY_NOT,
+	AWAY_UNLINKED, /* a removal, unless it comes back in time */
+	AWAY_RENAMED,  /* the server's content comes back in time */
+};
+
+/* What a process last opened or saved of config.json. */
+struct base {
+	pid_t pid; /* a thread's id, as the kernel gives it */
+	struct part *config;
+};
+
+struct folder {
+	UT_hash_handle hh; /* in fs->folders */
+	struct fs *fs;
+	char *key;
+	char *environment, *cluster, *name; /* the API's */
+	struct entry *entries; /* local files, by name; config.json is not among them */
+	struct timespec mtime; /* of the last local change; 0: none yet */
+	struct node *dir; /* the directory's node while there is one with local files; counted */
+
+	bool made;          /* by mkdir, and not yet created by a save */
+	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
+
+	struct node *draft; /* stands under config.json; counted; NULL: the server's content does */
+	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
+	pid_t writer_pid;   /* who last opened a file of it for writing */
+	int64_t uncached_until; /* a writer is about to open config.json: give out a node of its own
+				 */
+	enum away away;
+	int64_t away_due;
+	int64_t hidden_until[FACES]; /* removed files that cannot be removed */
+
+	int64_t refused_at;         /* of the last refused save, monotonic; 0: none */
+	struct part *refused_shown; /* what config.json showed before it */
+	bool undecided;             /* the refused save may yet be carried out */
+
+	struct base bases[BASES]; /* the newest first */
+	bool busy;                /* a job works on it */
+};
+
+/* Of a connector's directory node; NULL: no memory. */
+struct folder *folder_of(struct fs *fs, struct node *dir);
+/* The same, where there is one already; NULL. */
+struct folder *folder_find(struct fs *fs, struct node *dir);
+void folders_destroy(struct fs *fs);
+
+struct document *folder_document(const struct folder *folder);
+/* The connector; NULL: there is none that we know of. */
+struct item *folder_item(const struct folder *folder);
+
+/* Notes what a process has seen of config.json (a reference is taken). */
+void folder_note_base(struct folder *folder, pid_t pid, struct part *config);
+/* What a process goes out from: its own base, else the newest, else what is shown. Borrowed; NULL.
+ */
+struct part *folder_base(const struct folder *folder, pid_t pid);
+
+/* Makes a node the draft that stands under config.json, or with NULL drops it. */
+void folder_set_draft(struct folder *folder, struct node *node);
+/* A local file under a name of its directory, replacing another. 0 or -errno. */
+int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,
+	const char *text, size_t len);
+void folder_drop(struct folder *folder, const char *name);
+/* Something in the directory has changed. */
+void folder_touch(struct folder *folder);
+
+/* Keeps what was refused, and why; both vanish with the next good save. */
+void folder_refuse(struct folder *folder, const char *text, size_t len, const char *why);
+void folder_clear_refusal(struct folder *folder);
+/* A save was refused less than 30 seconds ago. */
+bool folder_was_refused(const struct folder *folder, int64_t now);
+
+/* config.json comes and goes. -EPERM: the brake. */
+int folder_unlink_config(struct folder *folder, int64_t now);
+void folder_config_is_back(struct folder *folder);
+
+/* The connector is gone: scratch and a draft that were left here stay, in a directory as mkdir
+ * makes one. */
+void folder_forget(struct folder *folder);
+
+/* Whether removals must be refused: more than max_delete within a minute. */
+bool removals_are_braked(struct fs *fs, int64_t now);
+void removals_note(struct fs *fs, int64_t now);
+
+/* Does what is due in all folders; returns the milliseconds after which to look again, -1: never.
+ */
+int64_t folders_tick(struct fs *fs, int64_t now);
+
+#endif

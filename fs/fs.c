@@ -1,0 +1,205 @@
+#include "fs/fs.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "api/auth.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/folder.h"
+#include "fs/hash.h"
+#include "fs/journal.h"
+#include "fs/node.h"
+#include "fs/notify.h"
+#include "fs/op.h"
+#include "fs/removal.h"
+#include "fs/route.h"
+#include "fs/secrets.h"
+#include "fs/times.h"
+#include "fs/topology.h"
+#include "fs/tree.h"
+
+#define CHECK_MS   5000
+#define PATH_BYTES 4096
+
+/* Where the times are kept: one file an account. NULL: nowhere. To be freed. */
+static char *state_path(const struct fs *fs)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	struct strbuf path = STRBUF_INIT(PATH_BYTES);
+	char identity[33];
+	if (fs->options->demo || (!(state && *state) && !(home && *home))) {
+		return NULL;
+	}
+	strbuf_addf(&path, "%s%s/connectfs", state && *state ? state : home,
+		state && *state ? "" : "/.local/state");
+	for (char *at = path.buf ? strchr(path.buf + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
+		*at = '\0';
+		mkdir(path.buf, 0700);
+		*at = '/';
+	}
+	mkdir(strbuf_str(&path), 0700);
+	auth_identity(fs->auth, identity);
+	uint64_t where =
+		hash_mix(hash_bytes(HASH_START, fs->options->url, strlen(fs->options->url)));
+	strbuf_addf(&path, "/%s-%08x", identity, (unsigned)where);
+	return strbuf_detach(&path, NULL);
+}
+
+int fs_create(
+	const struct options *options, struct auth *auth, struct http *http, struct fs **ret_fs)
+{
+	struct fs *fs = calloc(1, sizeof(*fs));
+	pthread_condattr_t attr;
+	if (!fs) {
+		return -ENOMEM;
+	}
+	fs->options = options;
+	fs->auth = auth;
+	fs->http = http;
+	fs->started_at = clock_wall_ms();
+	pthread_mutex_init(&fs->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&fs->changed, &attr);
+	pthread_condattr_destroy(&attr);
+	fs->root = node_create(NULL, "");
+	fs->times = times_create();
+	fs->journal = journal_create();
+	if (!fs->root || !fs->times || !fs->journal || notifier_create(fs, &fs->notifier) < 0) {
+		fs_destroy(fs);
+		return -ENOMEM;
+	}
+	fs->root->route = &routes[ROUTE_ROOT];
+	*ret_fs = fs;
+	return 0;
+}
+
+void fs_destroy(struct fs *fs)
+{
+	if (!fs) {
+		return;
+	}
+	folders_destroy(fs);
+	documents_destroy(fs);
+	touched_destroy(fs);
+	notifier_destroy(fs->notifier);
+	/* Nodes that the kernel never forgot go with the process. */
+	node_unref(fs->root);
+	times_destroy(fs->times);
+	journal_destroy(fs->journal);
+	secrets_destroy(fs->secrets);
+	pthread_cond_destroy(&fs->changed);
+	pthread_mutex_destroy(&fs->lock);
+	free(fs->state_path);
+	free(fs);
+}
+
+bool fs_wait(struct fs *fs, int64_t ms)
+{
+	if (ms < 0) {
+		return pthread_cond_wait(&fs->changed, &fs->lock) == 0;
+	}
+	struct timespec until;
+	clock_gettime(CLOCK_MONOTONIC, &until);
+	int64_t nanoseconds = until.tv_nsec + ms % 1000 * 1000000;
+	until.tv_sec += ms / 1000 + nanoseconds / 1000000000;
+	until.tv_nsec = nanoseconds % 1000000000;
+	return pthread_cond_timedwait(&fs->changed, &fs->lock, &until) == 0;
+}
+
+int fs_check(struct fs *fs, struct strbuf *ret_why)
+{
+	fs_lock(fs);
+	struct document *document = document_get(fs, &document_environments, NULL, NULL);
+	if (document) {
+		document->patience =
+			fs->options->timeout < CHECK_MS ? fs->options->timeout : CHECK_MS;
+		document_refresh(document, false);
+	}
+	while (document && document->fetching) {
+		fs_wait(fs, -1);
+	}
+	int err = document ? document->failure : -ENOMEM;
+	long status = document ? document->failure_status : 0;
+	if (document) {
+		document->patience = 0;
+	}
+	fs_unlock(fs);
+	if (status == 401) {
+		strbuf_adds(ret_why,
+			"the API refuses these credentials (401); the key must be a Cloud API key, made "
+			"with --resource cloud");
+		return err;
+	}
+	if (status == 403) {
+		log_warn("this key may not list environments; reach them by their ids");
+		return 0;
+	}
+	if (err < 0) {
+		strbuf_addf(ret_why, "%s: %s", fs->options->url, strerror(-err));
+		if (status) {
+			strbuf_addf(ret_why, " (status %ld)", status);
+		}
+	}
+	return err;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+	return a < 0 || (b >= 0 && b < a) ? b : a;
+}
+
+/* Keeps the time: what is due in folders, and who has waited for long enough. */
+static void *clock_thread(void *arg)
+{
+	struct fs *fs = arg;
+	fs_lock(fs);
+	while (!fs->stopping) {
+		int64_t wait = sooner(folders_tick(fs, clock_now_ms()), ops_watch(fs));
+		if (!fs->stopping) {
+			fs_wait(fs, wait);
+		}
+	}
+	fs_unlock(fs);
+	return NULL;
+}
+
+int fs_start(struct fs *fs, struct fuse_session *session)
+{
+	fs->session = session;
+	fs->state_path = state_path(fs);
+	if (fs->state_path) {
+		times_load(fs->times, fs->state_path);
+	}
+	int err = notifier_start(fs->notifier);
+	if (err == 0) {
+		err = -pthread_create(&fs->clock_thread, NULL, clock_thread, fs);
+		fs->clock_started = err == 0;
+	}
+	return err;
+}
+
+void fs_stop(struct fs *fs)
+{
+	removals_flush(fs);
+	fs_lock(fs);
+	fs->stopping = true;
+	fs_wake(fs);
+	fs_unlock(fs);
+	if (fs->clock_started) {
+		pthread_join(fs->clock_thread, NULL);
+	}
+	notifier_stop(fs->notifier);
+	fs_lock(fs);
+	while (fs->waiting) {
+		op_finish(fs->waiting, -EINTR);
+	}
+	fs_unlock(fs);
+	if (fs->state_path && times_save(fs->times, fs->state_path) < 0) {
+		log_warn("%s: the times of files could not be kept", fs->state_path);
+	}
+}

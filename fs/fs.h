@@ -1,0 +1,97 @@
+/*
+ * One mount: everything that hangs together at run time.
+ *
+ * One lock protects the tree, the documents, the folders and the waiting ops. It is never held
+ * across network I/O or anything else that can block. Threads: libfuse's (handlers never block),
+ * the HTTP engine's (brings answers in), one that keeps the time, one that tells the kernel what
+ * to forget, and one for each change that is under way (job.h).
+ */
+#ifndef FS_FS_H
+#define FS_FS_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/strbuf.h"
+#include "fs/options.h"
+
+struct auth;
+struct document;
+struct folder;
+struct fuse_session;
+struct http;
+struct job;
+struct journal;
+struct node;
+struct notifier;
+struct op;
+struct secrets;
+struct times;
+struct touched;
+
+#define ROOT_INO 1
+
+struct fs {
+	const struct options *options;
+	struct http *http;
+	struct auth *auth;
+	struct fuse_session *session;
+	int64_t started_at; /* wall milliseconds */
+
+	pthread_mutex_t lock;
+	pthread_cond_t changed; /* a job or folder has changed state, or the clock has work */
+	struct node *root;
+	struct document *documents; /* lock; by target */
+	struct folder *folders;     /* lock; by key */
+	struct op *waiting;         /* lock */
+	struct times *times;        /* lock */
+	struct touched *touched;    /* lock; what chmod and utimens set on views */
+	struct journal *journal;    /* has its own lock */
+	struct notifier *notifier;  /* has its own lock */
+	size_t scratch_bytes;       /* lock; in all local files */
+	unsigned jobs;              /* lock; under way */
+	unsigned removals_pending;  /* lock; config.json is away, the DELETE not sent */
+	int64_t removals[64];       /* lock; when the last ones were sent, monotonic */
+	unsigned removals_next;     /* lock */
+	uint64_t hits, misses;      /* lock; needs served at once, needs that waited */
+	struct secrets *secrets;    /* immutable; NULL: no file */
+	pthread_t clock_thread;
+	bool clock_started;
+	bool stopping;    /* lock */
+	char *state_path; /* where the times are kept; NULL: nowhere */
+};
+
+int fs_create(
+	const struct options *options, struct auth *auth, struct http *http, struct fs **ret_fs);
+/* Asks the API for the environments: are the credentials good, is it there? Before fs_start, with
+ * the engine running. 0, or -errno with the reason in ret_why. */
+int fs_check(struct fs *fs, struct strbuf *ret_why);
+/* Starts the threads that the fs has of its own. `session` is the mounted one. */
+int fs_start(struct fs *fs, struct fuse_session *session);
+/* After the session's end: sends what is due, waits for what is under way, ends the threads. */
+void fs_stop(struct fs *fs);
+/* The engine must have been destroyed before. */
+void fs_destroy(struct fs *fs);
+/* Under the lock: waits until something has changed, at most so many milliseconds (-1: for ever).
+ * False: the time is over. */
+bool fs_wait(struct fs *fs, int64_t ms);
+
+static inline void fs_lock(struct fs *fs)
+{
+	pthread_mutex_lock(&fs->lock);
+}
+
+static inline void fs_unlock(struct fs *fs)
+{
+	pthread_mutex_unlock(&fs->lock);
+}
+
+/* Has the clock's thread look again at what is due. */
+static inline void fs_wake(struct fs *fs)
+{
+	pthread_cond_broadcast(&fs->changed);
+}
+
+#endif

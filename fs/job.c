@@ -1,0 +1,103 @@
+#include "fs/job.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "api/retry.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/fs.h"
+#include "fs/journal.h"
+#include "fs/op.h"
+
+/* Under the lock: waits for the folder's turn. */
+static void take_turn(struct job *job)
+{
+	while (job->folder->busy) {
+		pthread_cond_wait(&job->fs->changed, &job->fs->lock);
+	}
+	job->folder->busy = true;
+}
+
+static void *job_thread(void *arg)
+{
+	struct job *job = arg;
+	struct fs *fs = job->fs;
+	fs_lock(fs);
+	take_turn(job);
+	fs_unlock(fs);
+	int err = job->run(job);
+	fs_lock(fs);
+	err = job->done(job, err);
+	job->folder->busy = false;
+	fs->jobs--;
+	if (job->op) {
+		op_finish(job->op, err);
+	}
+	fs_wake(fs);
+	fs_unlock(fs);
+	job->free(job);
+	return NULL;
+}
+
+int job_start(struct job *job, struct op *op)
+{
+	struct fs *fs = job->fs;
+	pthread_t thread;
+	pthread_attr_t attr;
+	job->deadline = clock_now_ms() + fs->options->timeout_write;
+	pthread_attr_init(&attr);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	fs->jobs++;
+	int err = pthread_create(&thread, &attr, job_thread, job);
+	pthread_attr_destroy(&attr);
+	if (err) {
+		fs->jobs--;
+		job->free(job);
+		return -err;
+	}
+	/* The thread cannot end before the lock is released. */
+	return op ? op_wait_job(op, job) : OP_WAIT;
+}
+
+int job_request(struct job *job, enum http_method method, const char *target,
+	const struct strbuf *body, struct http_answer *ret_answer, const struct config *secrets)
+{
+	struct http_request request = {
+		.method = method,
+		.target = target,
+		.body = body ? strbuf_str(body) : NULL,
+		.body_len = body ? body->len : 0,
+		.deadline = job->deadline,
+	};
+	int64_t read_deadline = clock_now_ms() + job->fs->options->timeout;
+	if (method == HTTP_GET && read_deadline < request.deadline) {
+		request.deadline = read_deadline;
+	}
+	int err = http_perform(job->fs->http, &request, ret_answer);
+	if (err < 0 && err != -ECANCELED) {
+		journal_answer(
+			job->fs->journal, http_method_name(method), target, ret_answer, secrets);
+	}
+	return err;
+}
+
+bool job_pause(struct job *job, unsigned attempt, const struct http_answer *answer)
+{
+	int64_t now = clock_now_ms();
+	int64_t wait =
+		retry_delay(attempt, answer->retry_after, now, job->deadline, (uint32_t)random());
+	if (wait < 0) {
+		return false;
+	}
+	int64_t until = now + wait;
+	fs_lock(job->fs);
+	while (!job->fs->stopping && now < until) {
+		fs_wait(job->fs, until - now);
+		now = clock_now_ms();
+	}
+	bool stopping = job->fs->stopping;
+	fs_unlock(job->fs);
+	return !stopping;
+}

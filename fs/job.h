@@ -1,0 +1,42 @@
+/*
+ * Changes under way: a save, a removal, a pause. Each is a sequence of requests, run by a thread
+ * of its own, one at a time for a connector. An op may wait for it; when that is interrupted, the
+ * job goes on and is recorded.
+ */
+#ifndef FS_JOB_H
+#define FS_JOB_H
+
+#include <stdint.h>
+
+#include "api/config.h"
+#include "api/http.h"
+#include "fs/folder.h"
+
+struct op;
+
+struct job {
+	struct fs *fs;
+	struct folder *folder;
+	struct op *op; /* who waits; NULL: nobody (any more) */
+	int64_t deadline;
+	/* Without the lock; may block. 0 or -errno. */
+	int (*run)(struct job *job);
+	/* Under the lock, when run has ended: brings the result into the tree; returns what the
+	 * waiting op is answered with. */
+	int (*done)(struct job *job, int err);
+	void (*free)(struct job *job);
+};
+
+/* Under the lock: starts a job, with an op that waits for it or NULL. The job is owned by its
+ * thread from here on. OP_WAIT, or -errno and the job was freed. */
+int job_start(struct job *job, struct op *op);
+
+/* For run: performs a request of the job within its deadline, journals an error. */
+int job_request(struct job *job, enum http_method method, const char *target,
+	const struct strbuf *body, struct http_answer *ret_answer, const struct config *secrets);
+
+/* For run: waits before the next attempt, as long as the schedule and the answer ask for. False: no
+ * further one, for want of time or because the mount ends. */
+bool job_pause(struct job *job, unsigned attempt, const struct http_answer *answer);
+
+#endif

@@ -1,0 +1,237 @@
+#include "fs/journal.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/error.h"
+#include "base/log.h"
+
+#define LINE_BYTES       4096
+#define MESSAGE_BYTES    65536
+#define SECRET_MIN_BYTES 4
+
+struct deleted {
+	char *name;
+	char *text;
+	size_t len;
+};
+
+struct journal {
+	pthread_mutex_t lock;
+	char *errors[JOURNAL_ERRORS];            /* lock; a ring */
+	uint64_t error_count;                    /* lock; ever */
+	struct deleted deleted[JOURNAL_DELETED]; /* lock; the oldest first */
+	unsigned deleted_count;                  /* lock */
+};
+
+struct journal *journal_create(void)
+{
+	struct journal *journal = calloc(1, sizeof(*journal));
+	if (journal) {
+		pthread_mutex_init(&journal->lock, NULL);
+	}
+	return journal;
+}
+
+static void deleted_finish(struct deleted *deleted)
+{
+	free(deleted->name);
+	free(deleted->text);
+}
+
+void journal_destroy(struct journal *journal)
+{
+	if (!journal) {
+		return;
+	}
+	for (unsigned i = 0; i < JOURNAL_ERRORS; i++) {
+		free(journal->errors[i]);
+	}
+	for (unsigned i = 0; i < journal->deleted_count; i++) {
+		deleted_finish(&journal->deleted[i]);
+	}
+	pthread_mutex_destroy(&journal->lock);
+	free(journal);
+}
+
+static void keep(struct journal *journal, const char *line)
+{
+	char stamp[32];
+	time_t now = time(NULL);
+	struct tm tm;
+	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
+	struct strbuf kept = STRBUF_INIT(2 * LINE_BYTES);
+	strbuf_addf(&kept, "%s %s", stamp, line);
+	pthread_mutex_lock(&journal->lock);
+	char **slot = &journal->errors[journal->error_count++ % JOURNAL_ERRORS];
+	free(*slot);
+	*slot = strbuf_detach(&kept, NULL);
+	pthread_mutex_unlock(&journal->lock);
+	strbuf_finish(&kept);
+}
+
+void journal_error(struct journal *journal, const char *fmt, ...)
+{
+	struct strbuf line = STRBUF_INIT(LINE_BYTES);
+	va_list ap;
+	va_start(ap, fmt);
+	strbuf_vaddf(&line, fmt, ap);
+	va_end(ap);
+	if (line.err) {
+		strbuf_reset(&line);
+		strbuf_adds(&line, "(an error too long to show)");
+	}
+	for (char *at = line.buf; at && *at; at++) {
+		if ((unsigned char)*at < 0x20) {
+			*at = ' ';
+		}
+	}
+	log_warn("%s", strbuf_str(&line));
+	keep(journal, strbuf_str(&line));
+	strbuf_wipe(&line);
+}
+
+/* Replaces every occurrence of a value. */
+static void blot(struct strbuf *text, const char *value)
+{
+	size_t len = strlen(value);
+	if (len < SECRET_MIN_BYTES || !strstr(strbuf_str(text), value)) {
+		return;
+	}
+	struct strbuf out = STRBUF_INIT(text->max);
+	const char *at = strbuf_str(text);
+	for (const char *found; (found = strstr(at, value)); at = found + len) {
+		strbuf_add(&out, at, (size_t)(found - at));
+		strbuf_adds(&out, "***");
+	}
+	strbuf_adds(&out, at);
+	strbuf_wipe(text);
+	*text = out;
+}
+
+static void blot_all(struct strbuf *text, const struct config *secrets)
+{
+	for (size_t i = 0; secrets && i < secrets->count; i++) {
+		const struct setting *setting = &secrets->settings[i];
+		if (!config_is_mask(setting->value)) {
+			struct strbuf encoded = STRBUF_INIT(MESSAGE_BYTES);
+			json_encode(setting->value, strlen(setting->value), &encoded);
+			blot(text, setting->value);
+			if (!encoded.err && encoded.len > 2) {
+				encoded.buf[encoded.len - 1] = '\0';
+				blot(text, encoded.buf + 1);
+			}
+			strbuf_wipe(&encoded);
+		}
+	}
+}
+
+void journal_message(
+	const struct http_answer *answer, const struct config *secrets, struct strbuf *out)
+{
+	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
+	error_message(strbuf_str(&answer->body), answer->body.len, &message);
+	blot_all(&message, secrets);
+	strbuf_add(out, strbuf_str(&message), message.len);
+	strbuf_wipe(&message);
+}
+
+void journal_answer(struct journal *journal, const char *method, const char *target,
+	const struct http_answer *answer, const struct config *secrets)
+{
+	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
+	struct strbuf status = STRBUF_INIT(64);
+	journal_message(answer, secrets, &message);
+	if (message.len > 1024) {
+		message.len = 1024;
+		message.buf[1024] = '\0';
+	}
+	if (answer->status) {
+		strbuf_addf(&status, "status %ld", answer->status);
+	} else {
+		strbuf_adds(&status, "no answer");
+	}
+	journal_error(journal, "%s %s: %s%s%s%s%s%s (%s)", method, target, strbuf_str(&status),
+		message.len ? ": " : "", strbuf_str(&message),
+		answer->request_id[0] ? " [request " : "", answer->request_id,
+		answer->request_id[0] ? "]" : "", strerror(-answer->err));
+	strbuf_wipe(&message);
+	strbuf_finish(&status);
+}
+
+void journal_deleted(struct journal *journal, const char *name, const char *text, size_t len)
+{
+	struct deleted fresh = { strdup(name), malloc(len + 1), len };
+	if (!fresh.name || !fresh.text) {
+		deleted_finish(&fresh);
+		return;
+	}
+	memcpy(fresh.text, text, len);
+	pthread_mutex_lock(&journal->lock);
+	unsigned at = 0;
+	while (at < journal->deleted_count && strcmp(journal->deleted[at].name, name) != 0) {
+		at++;
+	}
+	if (at == journal->deleted_count && at == JOURNAL_DELETED) {
+		at = 0;
+	}
+	if (at < journal->deleted_count) {
+		deleted_finish(&journal->deleted[at]);
+		journal->deleted_count--;
+		memmove(journal->deleted + at, journal->deleted + at + 1,
+			(journal->deleted_count - at) * sizeof(journal->deleted[0]));
+	}
+	journal->deleted[journal->deleted_count++] = fresh;
+	pthread_mutex_unlock(&journal->lock);
+}
+
+int journal_deleted_at(
+	struct journal *journal, unsigned n, char **ret_name, struct strbuf *ret_text)
+{
+	int err = -ENOENT;
+	pthread_mutex_lock(&journal->lock);
+	if (n < journal->deleted_count) {
+		char *name = strdup(journal->deleted[n].name);
+		err = name ? 0 : -ENOMEM;
+		if (name) {
+			strbuf_add(ret_text, journal->deleted[n].text, journal->deleted[n].len);
+			*ret_name = name;
+		}
+	}
+	pthread_mutex_unlock(&journal->lock);
+	return err;
+}
+
+void journal_errors(struct journal *journal, struct strbuf *out)
+{
+	pthread_mutex_lock(&journal->lock);
+	uint64_t count = journal->error_count;
+	for (uint64_t i = count > JOURNAL_ERRORS ? count - JOURNAL_ERRORS : 0; i < count; i++) {
+		const char *line = journal->errors[i % JOURNAL_ERRORS];
+		if (line) {
+			strbuf_addf(out, "%s\n", line);
+		}
+	}
+	pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_last_error(struct journal *journal, struct strbuf *out)
+{
+	pthread_mutex_lock(&journal->lock);
+	uint64_t count = journal->error_count;
+	const char *line = count ? journal->errors[(count - 1) % JOURNAL_ERRORS] : NULL;
+	strbuf_adds(out, line ? line : "");
+	pthread_mutex_unlock(&journal->lock);
+}
+
+uint64_t journal_error_count(struct journal *journal)
+{
+	pthread_mutex_lock(&journal->lock);
+	uint64_t count = journal->error_count;
+	pthread_mutex_unlock(&journal->lock);
+	return count;
+}

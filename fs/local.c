@@ -1,0 +1,178 @@
+#include "fs/local.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/fs.h"
+#include "fs/node.h"
+#include "fs/times.h"
+
+struct local *local_create(struct fs *fs, struct folder *folder, enum local_role role, mode_t mode)
+{
+	struct local *local = calloc(1, sizeof(*local));
+	if (local) {
+		*local = (struct local){ .fs = fs, .folder = folder, .role = role, .mode = mode };
+		local->mtime = local->atime = times_now(fs->times);
+	}
+	return local;
+}
+
+static void release_bytes(struct local *local)
+{
+	if (local->data) {
+		explicit_bzero(local->data, local->allocated);
+		free(local->data);
+	}
+	local->fs->scratch_bytes -= local->allocated;
+	local->data = NULL;
+	local->allocated = 0;
+}
+
+void local_destroy(struct local *local)
+{
+	if (local) {
+		entries_clear(&local->entries);
+		release_bytes(local);
+		free(local);
+	}
+}
+
+/* A draft is too large for the API, a scratch file for this filesystem. */
+static int too_large(const struct local *local)
+{
+	return local->role == LOCAL_DRAFT || local->role == LOCAL_WORD ? -EFBIG : -ENOSPC;
+}
+
+/* Room for `size` bytes; what is new is zero. */
+static int reserve(struct local *local, size_t size)
+{
+	if (size <= local->allocated) {
+		return 0;
+	}
+	if (size > LOCAL_FILE_MAX) {
+		return too_large(local);
+	}
+	size_t allocated = local->allocated ? local->allocated : 4096;
+	while (allocated < size) {
+		allocated *= 2;
+	}
+	if (local->fs->scratch_bytes - local->allocated + allocated > LOCAL_TOTAL_MAX) {
+		return -ENOSPC;
+	}
+	char *data = calloc(1, allocated);
+	if (!data) {
+		return -ENOMEM;
+	}
+	if (local->size > 0) {
+		memcpy(data, local->data, local->size);
+	}
+	release_bytes(local);
+	local->data = data;
+	local->allocated = allocated;
+	local->fs->scratch_bytes += allocated;
+	return 0;
+}
+
+static void changed(struct local *local)
+{
+	local->changes++;
+	local->mirrors = false;
+	local->mtime = times_now(local->fs->times);
+}
+
+int local_write(struct local *local, const char *bytes, size_t len, size_t offset)
+{
+	if (offset > LOCAL_FILE_MAX || len > LOCAL_FILE_MAX - offset) {
+		return too_large(local);
+	}
+	int err = reserve(local, offset + len);
+	if (err < 0) {
+		return err;
+	}
+	if (len > 0) {
+		memcpy(local->data + offset, bytes, len);
+	}
+	if (offset + len > local->size) {
+		local->size = offset + len;
+	}
+	changed(local);
+	return 0;
+}
+
+int local_truncate(struct local *local, size_t size)
+{
+	int err = reserve(local, size);
+	if (err < 0) {
+		return err;
+	}
+	if (size < local->size) {
+		explicit_bzero(local->data + size, local->size - size);
+	}
+	local->size = size;
+	changed(local);
+	return 0;
+}
+
+int local_fill(struct local *local, const char *bytes, size_t len)
+{
+	int err = reserve(local, len);
+	if (err == 0 && len > 0) {
+		memcpy(local->data, bytes, len);
+	}
+	if (err == 0) {
+		local->size = len;
+	}
+	return err;
+}
+
+struct entry *entry_find(struct entry *entries, const char *name)
+{
+	struct entry *entry;
+	HASH_FIND(hh, entries, name, strlen(name), entry);
+	return entry;
+}
+
+static void entry_free(struct entry *entry)
+{
+	if (entry->node->local) {
+		entry->node->local->links--;
+	}
+	node_unref(entry->node);
+	free(entry->name);
+	free(entry);
+}
+
+int entry_add(struct entry **entries, const char *name, struct node *node)
+{
+	struct entry *entry = calloc(1, sizeof(*entry));
+	char *copy = strdup(name);
+	if (!entry || !copy) {
+		free(entry);
+		free(copy);
+		return -ENOMEM;
+	}
+	entry->name = copy;
+	entry->node = node_ref(node);
+	node->local->links++;
+	HASH_ADD_KEYPTR(hh, *entries, entry->name, strlen(copy), entry);
+	if (!entry->hh.tbl) {
+		entry_free(entry);
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+void entry_remove(struct entry **entries, struct entry *entry)
+{
+	HASH_DEL(*entries, entry);
+	entry_free(entry);
+}
+
+void entries_clear(struct entry **entries)
+{
+	struct entry *entry, *next;
+	HASH_ITER (hh, *entries, entry, next) {
+		entry_remove(entries, entry);
+	}
+}

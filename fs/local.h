@@ -1,0 +1,78 @@
+/*
+ * Local files: a small filesystem in memory for everything that programs create beside
+ * config.json, and for config.json itself while somebody writes it. Gone at unmount.
+ *
+ * Protected by the lock of struct fs. Their bytes are counted in fs->scratch_bytes, and wiped
+ * when they are freed.
+ */
+#ifndef FS_LOCAL_H
+#define FS_LOCAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "fs/part.h"
+
+#define LOCAL_FILE_MAX  ((size_t)1 << 20)
+#define LOCAL_TOTAL_MAX ((size_t)64 << 20)
+
+struct folder;
+struct fs;
+struct node;
+
+enum local_role {
+	LOCAL_SCRATCH, /* never sent */
+	LOCAL_DRAFT,   /* config.json in the making: sent when it is closed */
+	LOCAL_WORD,    /* the draft of a file with a store operation */
+	LOCAL_SINK,    /* under a read-only file's name: accepted and dropped */
+	LOCAL_NOTE,    /* config.json.error: made here, read-only */
+};
+
+/* A name in a local directory; holds a reference on its node. */
+struct entry {
+	UT_hash_handle hh;
+	char *name;
+	struct node *node;
+};
+
+struct local {
+	struct fs *fs;
+	struct folder *folder; /* whose directory it is in; NULL: of no connector */
+	enum local_role role;
+	mode_t mode; /* type and permissions */
+	struct timespec mtime, atime;
+	unsigned links;
+	char *data; /* bytes, or a link's target */
+	size_t size, allocated;
+	struct entry *entries; /* of a directory */
+
+	/* Of a draft. */
+	uint64_t changes;  /* moves with every change */
+	uint64_t tried;    /* the change that was last tried to be saved */
+	unsigned writers;  /* handles that may still write */
+	struct part *base; /* the configuration that its writer last saw; NULL: unknown */
+	bool mirrors;      /* saved by a rename: shows the attributes of what was saved */
+};
+
+/* A file, directory or link. NULL: no memory. */
+struct local *local_create(struct fs *fs, struct folder *folder, enum local_role role, mode_t mode);
+/* Accepts NULL. */
+void local_destroy(struct local *local);
+
+/* 0, -EFBIG (a draft) or -ENOSPC (scratch) above LOCAL_FILE_MAX, -ENOSPC above LOCAL_TOTAL_MAX,
+ * -ENOMEM. Both move mtime. */
+int local_write(struct local *local, const char *bytes, size_t len, size_t offset);
+int local_truncate(struct local *local, size_t size);
+/* Replaces all its bytes without counting as a change. */
+int local_fill(struct local *local, const char *bytes, size_t len);
+
+struct entry *entry_find(struct entry *entries, const char *name);
+/* 0 or -ENOMEM; takes a reference on the node and counts a link. */
+int entry_add(struct entry **entries, const char *name, struct node *node);
+void entry_remove(struct entry **entries, struct entry *entry);
+void entries_clear(struct entry **entries);
+
+#endif

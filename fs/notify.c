@@ -1,0 +1,121 @@
+#include "fs/notify.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <utlist.h>
+
+#include "fs/fs.h"
+#include "fs/node.h"
+#include "fs/ops.h"
+
+struct notice {
+	struct notice *next, *prev;
+	fuse_ino_t dir;
+	char *name;
+};
+
+struct notifier {
+	struct fs *fs;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	struct notice *notices; /* lock */
+	bool stopping;          /* lock */
+	bool started;
+	pthread_t thread;
+};
+
+int notifier_create(struct fs *fs, struct notifier **ret_notifier)
+{
+	struct notifier *notifier = calloc(1, sizeof(*notifier));
+	if (!notifier) {
+		return -ENOMEM;
+	}
+	notifier->fs = fs;
+	pthread_mutex_init(&notifier->lock, NULL);
+	pthread_cond_init(&notifier->changed, NULL);
+	*ret_notifier = notifier;
+	return 0;
+}
+
+static void notice_free(struct notice *notice)
+{
+	free(notice->name);
+	free(notice);
+}
+
+static void *notifier_thread(void *arg)
+{
+	struct notifier *notifier = arg;
+	pthread_mutex_lock(&notifier->lock);
+	while (!notifier->stopping) {
+		struct notice *notice = notifier->notices;
+		if (!notice) {
+			pthread_cond_wait(&notifier->changed, &notifier->lock);
+			continue;
+		}
+		DL_DELETE(notifier->notices, notice);
+		pthread_mutex_unlock(&notifier->lock);
+		fuse_lowlevel_notify_inval_entry(
+			notifier->fs->session, notice->dir, notice->name, strlen(notice->name));
+		notice_free(notice);
+		pthread_mutex_lock(&notifier->lock);
+	}
+	pthread_mutex_unlock(&notifier->lock);
+	return NULL;
+}
+
+int notifier_start(struct notifier *notifier)
+{
+	int err = pthread_create(&notifier->thread, NULL, notifier_thread, notifier);
+	notifier->started = err == 0;
+	return -err;
+}
+
+void notifier_stop(struct notifier *notifier)
+{
+	pthread_mutex_lock(&notifier->lock);
+	notifier->stopping = true;
+	pthread_cond_signal(&notifier->changed);
+	pthread_mutex_unlock(&notifier->lock);
+	if (notifier->started) {
+		pthread_join(notifier->thread, NULL);
+		notifier->started = false;
+	}
+}
+
+void notifier_destroy(struct notifier *notifier)
+{
+	struct notice *notice, *next;
+	if (!notifier) {
+		return;
+	}
+	DL_FOREACH_SAFE (notifier->notices, notice, next) {
+		DL_DELETE(notifier->notices, notice);
+		notice_free(notice);
+	}
+	pthread_cond_destroy(&notifier->changed);
+	pthread_mutex_destroy(&notifier->lock);
+	free(notifier);
+}
+
+void notify_entry(struct fs *fs, const struct node *dir, const char *name)
+{
+	struct notifier *notifier = fs->notifier;
+	struct notice *notice = calloc(1, sizeof(*notice));
+	if (!notice) {
+		return;
+	}
+	notice->dir = ops_ino(fs, dir);
+	notice->name = strdup(name);
+	if (!notice->name) {
+		free(notice);
+		return;
+	}
+	pthread_mutex_lock(&notifier->lock);
+	DL_APPEND(notifier->notices, notice);
+	pthread_cond_signal(&notifier->changed);
+	pthread_mutex_unlock(&notifier->lock);
+}

@@ -1,0 +1,21 @@
+/*
+ * Telling the kernel what to forget. A thread of its own does it, because the kernel may hold the
+ * directory's lock while it waits for an answer of this very program.
+ */
+#ifndef FS_NOTIFY_H
+#define FS_NOTIFY_H
+
+struct fs;
+struct node;
+struct notifier;
+
+int notifier_create(struct fs *fs, struct notifier **ret_notifier);
+int notifier_start(struct notifier *notifier);
+/* Ends the thread; what is still queued is dropped. */
+void notifier_stop(struct notifier *notifier);
+void notifier_destroy(struct notifier *notifier);
+
+/* Queues: the kernel forgets a name of a directory. Any thread, with or without the fs's lock. */
+void notify_entry(struct fs *fs, const struct node *dir, const char *name);
+
+#endif

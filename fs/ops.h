@@ -1,0 +1,76 @@
+/* The kernel's requests: the only user of FUSE's low-level interface, with op.c. */
+#ifndef FS_OPS_H
+#define FS_OPS_H
+
+#include "fs/local.h"
+#include "fs/op.h"
+#include "fs/part.h"
+#include "fs/tree.h"
+
+struct folder;
+struct node;
+
+/* An open file or directory; its address is fuse_file_info.fh. */
+struct handle {
+	struct node *node; /* counted */
+	pid_t pid;         /* who opened it */
+	char *text;        /* a view's bytes as they were then; wiped */
+	size_t len;
+	struct name_list names; /* a directory's */
+	bool writes;            /* opened for writing */
+	bool wrote;             /* has written since its last flush */
+	bool active;            /* counts in its file's writers */
+};
+
+extern const struct fuse_lowlevel_ops ops;
+
+struct node *ops_node(struct fs *fs, fuse_ino_t ino);
+fuse_ino_t ops_ino(struct fs *fs, const struct node *node);
+static inline struct fs *ops_fs(fuse_req_t req)
+{
+	return fuse_req_userdata(req);
+}
+
+/* Fills an op's ENTRY (or CREATE) answer in and gives the kernel its lookup; takes the reference.
+ */
+void ops_entry(struct op *op, enum reply_kind kind, struct found *found);
+
+/* ops_file.c */
+void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
+	struct fuse_file_info *fi);
+void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi);
+void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
+void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi);
+
+/* ops_dir.c */
+void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_readdirplus(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
+void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
+
+/* ops_name.c */
+void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
+void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
+void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
+	const char *to_name, unsigned int flags);
+void ops_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t to_parent, const char *to_name);
+
+/* After a save by rename or link: carries the op's names out. Under the lock. */
+int ops_rename_local(struct op *op);
+int ops_link_local(struct op *op);
+/* A view that was renamed away becomes a local file of the same bytes. 0 or -errno. */
+int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role);
+/* A new local file or directory in a directory that takes them. 0 or -errno; a reference. */
+int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct node **ret_node);
+
+#endif

@@ -1,0 +1,498 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/connectors.h"
+#include "fs/folder.h"
+#include "fs/fs.h"
+#include "fs/local.h"
+#include "fs/node.h"
+#include "fs/ops.h"
+#include "fs/route.h"
+#include "fs/save.h"
+
+#define UNCACHED_MS 1000
+#define VIEW_BYTES  ((size_t)256 << 20)
+
+static struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
+
+static bool wants_write(const struct fuse_file_info *fi)
+{
+	return (fi->flags & O_ACCMODE) != O_RDONLY;
+}
+
+static bool is_config(const struct node *node)
+{
+	return node->route == &routes[ROUTE_CONFIG];
+}
+
+/* The folder of a file in a connector's directory; NULL. */
+static struct folder *folder_of_file(struct fs *fs, struct node *node)
+{
+	if (node->local && node->local->folder) {
+		return node->local->folder;
+	}
+	struct node *dir = node->parent;
+	return dir && dir->route == &routes[ROUTE_CONNECTOR] ? folder_of(fs, dir) : NULL;
+}
+
+int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role)
+{
+	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+	struct stat attr;
+	tree_attr(fs, node, &attr);
+	int err = tree_render(fs, node, &text);
+	struct local *local = err == 0 ? local_create(fs, folder, role, attr.st_mode) : NULL;
+	if (err == 0) {
+		err = local ? local_fill(local, strbuf_str(&text), text.len) : -ENOMEM;
+	}
+	strbuf_wipe(&text);
+	if (err < 0) {
+		local_destroy(local);
+		return err;
+	}
+	local->mtime = attr.st_mtim;
+	node_unbind(node);
+	node->local = local;
+	return 0;
+}
+
+/*
+ * Before a view's file may be written to: the kernel must not have its name cached, for a draft is
+ * a node of its own. -ESTALE sends the kernel to look again, and it gets a node that is not cached.
+ */
+static int check_uncached(struct fs *fs, struct node *node)
+{
+	if (node->local || !node->cached || node->retired) {
+		return 0;
+	}
+	struct folder *folder = folder_of_file(fs, node);
+	node->retired = true;
+	node_unbind(node);
+	if (folder) {
+		folder->uncached_until = clock_now_ms() + UNCACHED_MS;
+	}
+	return -ESTALE;
+}
+
+static int check_writable(struct fs *fs, const struct node *node)
+{
+	if (fs->options->ro && !(node->route && node->route->parent == ROUTE_CONTROL)) {
+		return -EROFS;
+	}
+	if (node->local) {
+		return node->local->role == LOCAL_NOTE ? -EACCES : 0;
+	}
+	return node->route->mode & 0222 ? 0 : -EACCES;
+}
+
+/* A view becomes a draft with its first change, and stands under its name from then on. */
+static int begin_change(struct fs *fs, struct node *node)
+{
+	struct folder *folder = folder_of_file(fs, node);
+	if (!node->local) {
+		int err = ops_make_local(
+			fs, node, folder, is_config(node) ? LOCAL_DRAFT : LOCAL_WORD);
+		if (err < 0) {
+			return err;
+		}
+	}
+	if (node->local->role == LOCAL_DRAFT && folder) {
+		if (!folder->draft || folder->draft->writers == 0) {
+			folder_config_is_back(folder);
+			folder_set_draft(folder, node);
+		}
+		if (folder->draft == node) {
+			folder->draft_due = 0;
+		}
+	}
+	return 0;
+}
+
+/* Somebody else writes a draft under this name: the next writer gets one of its own, so that two
+ * texts never mix and the second save is checked against the first. */
+static int part_from_other_writer(struct node *node, pid_t pid)
+{
+	struct folder *folder = node->local ? node->local->folder : NULL;
+	if (!folder || folder->draft != node || node->writers == 0 || folder->writer_pid == pid ||
+		node->retired) {
+		return 0;
+	}
+	node->retired = true;
+	folder_set_draft(folder, NULL);
+	folder->uncached_until = clock_now_ms() + UNCACHED_MS;
+	return -ESTALE;
+}
+
+static int truncate_node(struct fs *fs, struct node *node, size_t size)
+{
+	size_t old = node->local ? node->local->size : node->size;
+	if (size == old) {
+		return 0;
+	}
+	int err = begin_change(fs, node);
+	return err < 0 ? err : local_truncate(node->local, size);
+}
+
+static void set_active(struct handle *handle, bool active)
+{
+	if (handle->writes && handle->active != active) {
+		handle->active = active;
+		handle->node->writers += active ? 1 : -1U;
+	}
+}
+
+/* Once nobody writes any more, a draft that was not sent has the grace time. */
+static void schedule_draft(struct fs *fs, struct node *node)
+{
+	struct folder *folder = node->local ? node->local->folder : NULL;
+	if (folder && folder->draft == node && node->writers == 0) {
+		folder->draft_due = clock_now_ms() + fs->options->delete_delay;
+		if (folder->draft_due == 0) {
+			folder->draft_due = 1;
+		}
+		fs_wake(fs);
+	}
+}
+
+static struct handle *handle_create(struct fs *fs, struct node *node, pid_t pid, bool writes)
+{
+	struct handle *handle = calloc(1, sizeof(*handle));
+	if (!handle) {
+		return NULL;
+	}
+	handle->node = node_ref(node);
+	handle->pid = pid;
+	handle->writes = writes;
+	if (!node->local) {
+		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+		int err = tree_render(fs, node, &text);
+		handle->len = text.len;
+		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
+		strbuf_finish(&text);
+		if (!handle->text) {
+			node_unref(handle->node);
+			free(handle);
+			return NULL;
+		}
+	}
+	return handle;
+}
+
+static void handle_destroy(struct handle *handle)
+{
+	set_active(handle, false);
+	if (handle->text) {
+		explicit_bzero(handle->text, handle->len);
+		free(handle->text);
+	}
+	node_unref(handle->node);
+	free(handle);
+}
+
+static int open_node(struct op *op, struct node *node, enum reply_kind kind)
+{
+	struct fs *fs = op->fs;
+	bool writes = wants_write(&op->fi);
+	pid_t pid = fuse_req_ctx(op->req)->pid;
+	int err = writes ? check_writable(fs, node) : 0;
+	if (err == 0 && writes) {
+		err = check_uncached(fs, node);
+	}
+	if (err == 0 && writes) {
+		err = part_from_other_writer(node, pid);
+	}
+	struct handle *handle = err == 0 ? handle_create(fs, node, pid, writes) : NULL;
+	if (!handle) {
+		return err < 0 ? err : -ENOMEM;
+	}
+	struct folder *folder = folder_of_file(fs, node);
+	if (is_config(node) && !node->local && folder) {
+		folder_note_base(folder, pid, node->part);
+	}
+	set_active(handle, writes);
+	if (writes && folder) {
+		folder->writer_pid = pid;
+	}
+	if (op->fi.flags & O_TRUNC && writes) {
+		err = truncate_node(fs, node, 0);
+		handle->wrote = node->local != NULL;
+	}
+	if (err < 0) {
+		handle_destroy(handle);
+		return err;
+	}
+	op->fi.fh = (uintptr_t)handle;
+	op->fi.keep_cache = !node->local && node->cached;
+	op->fi.noflush = !writes;
+	op->reply.kind = kind;
+	return 0;
+}
+
+static int step_open(struct op *op)
+{
+	return open_node(op, op->node, REPLY_OPEN);
+}
+
+void ops_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step_open, ops_node(fs, ino));
+	if (op) {
+		op->fi = *fi;
+		op_run(op);
+	}
+}
+
+static int step_create(struct op *op)
+{
+	struct found found;
+	if (!tree_is_local_dir(op->node)) {
+		return -EPERM;
+	}
+	int result = tree_lookup(op, op->node, op->name, &found);
+	if (result == OP_WAIT || (result < 0 && result != -ENOENT)) {
+		return result;
+	}
+	struct node *node = found.node;
+	if (result == 0 && op->fi.flags & O_EXCL) {
+		node_unref(node);
+		return -EEXIST;
+	}
+	if (result == -ENOENT) {
+		result = ops_create_local(op, op->mode, LOCAL_SCRATCH, &node);
+		if (result != 0) {
+			return result;
+		}
+		found = (struct found){ .node = node };
+	}
+	result = open_node(op, node, REPLY_CREATE);
+	if (result != 0) {
+		node_unref(node);
+		return result;
+	}
+	handle_of(&op->fi)->wrote = true;
+	ops_entry(op, REPLY_CREATE, &found);
+	return 0;
+}
+
+void ops_create(
+	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step_create, ops_node(fs, parent));
+	if (op) {
+		op->name = strdup(name);
+		op->mode = S_IFREG | (mode & 07777);
+		op->fi = *fi;
+		op_run(op);
+	}
+}
+
+static int step_read(struct op *op)
+{
+	const struct handle *handle = handle_of(&op->fi);
+	const struct local *local = handle->node->local;
+	bool own = handle->text && !(handle->writes && local);
+	const char *text = own ? handle->text : local->data;
+	size_t len = own ? handle->len : local->size;
+	size_t offset = (size_t)op->offset;
+	size_t count = offset >= len ? 0 : len - offset < op->size ? len - offset : op->size;
+	op->reply = (struct reply){ .kind = REPLY_DATA, .len = count };
+	if (own) {
+		op->reply.data = text + (count ? offset : 0);
+		return 0;
+	}
+	op->reply.owned = malloc(count + 1);
+	if (!op->reply.owned) {
+		return -ENOMEM;
+	}
+	if (count > 0) {
+		memcpy(op->reply.owned, text + offset, count);
+	}
+	op->reply.data = op->reply.owned;
+	return 0;
+}
+
+void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step_read, ops_node(fs, ino));
+	if (op) {
+		op->fi = *fi;
+		op->size = size;
+		op->offset = off;
+		op_run(op);
+	}
+}
+
+static int step_write(struct op *op)
+{
+	struct handle *handle = handle_of(&op->fi);
+	struct node *node = handle->node;
+	int err = begin_change(op->fs, node);
+	if (err == 0) {
+		err = local_write(node->local, op->bytes, op->size, (size_t)op->offset);
+	}
+	if (err < 0) {
+		return err;
+	}
+	handle->wrote = true;
+	set_active(handle, true);
+	op->reply.kind = REPLY_WRITE;
+	op->reply.len = op->size;
+	return 0;
+}
+
+void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+	struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step_write, ops_node(fs, ino));
+	if (op) {
+		op->fi = *fi;
+		op->bytes = buf; /* a write never waits */
+		op->size = size;
+		op->offset = off;
+		op_run(op);
+	}
+}
+
+/* Sends what a handle has written, if anything and if it is due. */
+static int commit(struct op *op, struct handle *handle)
+{
+	struct node *node = handle->node;
+	struct local *local = node->local;
+	if (!handle->wrote || !local || local->changes == local->tried) {
+		return 0;
+	}
+	if (local->role == LOCAL_WORD) {
+		local->tried = local->changes;
+		return node->route->store(
+			op, node->parent, local->data ? local->data : "", local->size);
+	}
+	if (local->role != LOCAL_DRAFT || local->size == 0) {
+		return 0;
+	}
+	return save_start(op, local->folder, node, handle->pid, SAVE_IN_PLACE);
+}
+
+static int step_flush(struct op *op)
+{
+	struct handle *handle = handle_of(&op->fi);
+	set_active(handle, false);
+	int result = commit(op, handle);
+	handle->wrote = false;
+	schedule_draft(op->fs, handle->node);
+	return result;
+}
+
+static int step_fsync(struct op *op)
+{
+	return commit(op, handle_of(&op->fi));
+}
+
+static void run_on_handle(
+	fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi, int (*step)(struct op *op))
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step, ops_node(fs, ino));
+	if (op) {
+		op->fi = *fi;
+		op_run(op);
+	}
+}
+
+void ops_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	run_on_handle(req, ino, fi, step_flush);
+}
+
+void ops_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi)
+{
+	(void)datasync;
+	run_on_handle(req, ino, fi, step_fsync);
+}
+
+void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct handle *handle = handle_of(fi);
+	(void)ino;
+	fs_lock(fs);
+	set_active(handle, false);
+	struct local *local = handle->node->local;
+	if (local && local->role == LOCAL_DRAFT && handle->wrote && local->size > 0 &&
+		local->changes != local->tried && handle->node->writers == 0) {
+		/* Written through a mapping after the last close: nobody is left to hear of an
+		 * error. */
+		save_start(NULL, local->folder, handle->node, handle->pid, SAVE_IN_PLACE);
+	}
+	schedule_draft(fs, handle->node);
+	handle_destroy(handle);
+	fs_unlock(fs);
+	fuse_reply_err(req, 0);
+}
+
+static int set_size(struct op *op)
+{
+	struct node *node = op->node;
+	struct handle *handle = op->has_fi ? handle_of(&op->fi) : NULL;
+	size_t size = (size_t)op->attr.st_size;
+	int err = check_writable(op->fs, node);
+	if (err == 0 && !handle) {
+		err = check_uncached(op->fs, node);
+	}
+	if (err == 0) {
+		err = truncate_node(op->fs, node, size);
+	}
+	if (err == 0 && handle) {
+		handle->wrote |= node->local != NULL;
+		set_active(handle, true);
+	}
+	if (err == 0) {
+		schedule_draft(op->fs, node);
+	}
+	return err;
+}
+
+static int step_setattr(struct op *op)
+{
+	const struct options *options = op->fs->options;
+	bool other_uid = op->to_set & FUSE_SET_ATTR_UID && op->attr.st_uid != options->uid;
+	bool other_gid = op->to_set & FUSE_SET_ATTR_GID && op->attr.st_gid != options->gid;
+	if (other_uid || other_gid) {
+		return -EPERM;
+	}
+	if (op->to_set & FUSE_SET_ATTR_SIZE) {
+		int err = set_size(op);
+		if (err < 0) {
+			return err;
+		}
+	}
+	tree_set_attr(op->fs, op->node, &op->attr, op->to_set);
+	op->reply.kind = REPLY_ATTR;
+	tree_attr(op->fs, op->node, &op->reply.attr);
+	return 0;
+}
+
+void ops_setattr(
+	fuse_req_t req, fuse_ino_t ino, struct stat *attr, int to_set, struct fuse_file_info *fi)
+{
+	struct fs *fs = ops_fs(req);
+	struct op *op = op_create(fs, req, step_setattr, ops_node(fs, ino));
+	if (op) {
+		op->attr = *attr;
+		op->to_set = to_set;
+		op->has_fi = fi != NULL;
+		if (fi) {
+			op->fi = *fi;
+		}
+		op_run(op);
+	}
+}

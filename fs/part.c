@@ -1,0 +1,42 @@
+#include "fs/part.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct part *part_create(const char *text, size_t len)
+{
+	static _Atomic uint64_t serial;
+	struct part *part = len <= UINT32_MAX ? malloc(sizeof(*part) + len) : NULL;
+	if (part) {
+		part->refs = 1;
+		part->bulk = false;
+		part->len = (uint32_t)len;
+		part->serial = ++serial;
+		if (len > 0) {
+			memcpy(part->text, text, len);
+		}
+	}
+	return part;
+}
+
+struct part *part_ref(struct part *part)
+{
+	if (part) {
+		part->refs++;
+	}
+	return part;
+}
+
+void part_unref(struct part *part)
+{
+	if (part && --part->refs == 0) {
+		explicit_bzero(part->text, part->len);
+		free(part);
+	}
+}
+
+bool part_is(const struct part *part, const char *text, size_t len)
+{
+	return part && part->len == len && memcmp(part->text, text, len) == 0;
+}

@@ -1,0 +1,176 @@
+#include "fs/removal.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cloud.h"
+#include "api/error.h"
+#include "api/url.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "fs/connectors.h"
+#include "fs/fs.h"
+#include "fs/job.h"
+#include "fs/journal.h"
+#include "fs/node.h"
+#include "fs/notify.h"
+#include "fs/view.h"
+
+#define WHY_BYTES  65536
+#define VIEW_BYTES ((size_t)4 << 20)
+
+struct removal {
+	struct job job;
+	char *id; /* what is removed, "" where it is not known */
+	struct strbuf why;
+};
+
+static void removal_free(struct job *job)
+{
+	struct removal *removal = (struct removal *)job;
+	free(removal->id);
+	strbuf_finish(&removal->why);
+	free(removal);
+}
+
+/* Whether the connector that bears the name is still the one that is to be removed. 1, 0 (it is
+ * gone, or another), or -errno. */
+static int is_same(struct removal *removal)
+{
+	cleanup(http_answer) struct http_answer answer = { 0 };
+	struct folder *folder = removal->job.folder;
+	cleanup(free) char *target =
+		url_target(CLOUD_CONNECTORS "?expand=id", folder->environment, folder->cluster);
+	struct json_slice all, key, value;
+	int err = target ? job_request(&removal->job, HTTP_GET, target, NULL, &answer, NULL)
+			 : -ENOMEM;
+	if (err < 0 || json_check(strbuf_str(&answer.body), answer.body.len, &all, NULL) < 0) {
+		return err < 0 ? err : -EBADMSG;
+	}
+	struct json_iter iter = json_iter(all);
+	while (json_next(&iter, &key, &value)) {
+		if (json_is(key, folder->name)) {
+			return !removal->id[0] || json_is(json_get(value, "id/id"), removal->id);
+		}
+	}
+	return 0;
+}
+
+static int removal_run(struct job *job)
+{
+	struct removal *removal = (struct removal *)job;
+	struct folder *folder = job->folder;
+	cleanup(free) char *target =
+		url_target(CLOUD_CONNECTOR, folder->environment, folder->cluster, folder->name);
+	if (!target) {
+		return -ENOMEM;
+	}
+	for (unsigned tries = 1;; tries++) {
+		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
+		struct http_request request = {
+			.method = HTTP_DELETE, .target = target, .deadline = job->deadline
+		};
+		int err = http_perform(job->fs->http, &request, &answer);
+		if (err == 0 || err == -ENOENT) {
+			return 0;
+		}
+		journal_answer(job->fs->journal, "DELETE", target, &answer, NULL);
+		bool passing = answer.status ? error_is_transient(answer.status)
+					     : err != -EPROTO && err != -ECANCELED;
+		int same =
+			passing && job_pause(job, tries, &answer) ? is_same(removal) : -ECANCELED;
+		if (same == 0) {
+			return 0;
+		}
+		if (same < 0) {
+			strbuf_addf(&removal->why, "%s: not removed (%s)\n", folder->name,
+				strerror(-err));
+			journal_message(&answer, NULL, &removal->why);
+			strbuf_addc(&removal->why, '\n');
+			return err;
+		}
+	}
+}
+
+/* Keeps what it last showed, and forgets the connector. */
+static void forget(struct fs *fs, struct folder *folder)
+{
+	struct item *item = folder_item(folder);
+	if (item) {
+		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+		if (item->parts[PART_CONFIG] &&
+			view_json_sorted(fs, item->parts[PART_CONFIG], &text) == 0) {
+			journal_deleted(fs->journal, folder->name, strbuf_str(&text), text.len);
+		}
+		strbuf_wipe(&text);
+		connector_removed(item);
+	}
+	folder_forget(folder);
+}
+
+static int removal_done(struct job *job, int err)
+{
+	struct removal *removal = (struct removal *)job;
+	struct folder *folder = job->folder;
+	struct fs *fs = job->fs;
+	if (folder->away != AWAY_UNLINKED) {
+		/* It came back while the request was under way: the request has decided. */
+		fs->removals_pending++;
+	}
+	fs->removals_pending--;
+	folder->away = AWAY_NOT;
+	if (err < 0) {
+		folder_refuse(folder, NULL, 0, strbuf_str(&removal->why));
+		folder->refused_at = 0;
+		return err;
+	}
+	removals_note(fs, clock_now_ms());
+	log_info("%s: removed", folder->name);
+	forget(fs, folder);
+	return 0;
+}
+
+int removal_start(struct op *op, struct folder *folder)
+{
+	struct removal *removal = calloc(1, sizeof(*removal));
+	struct item *item = folder_item(folder);
+	struct strbuf id = STRBUF_INIT(256);
+	if (!removal) {
+		return -ENOMEM;
+	}
+	if (item) {
+		connector_id(item, &id);
+	}
+	removal->job = (struct job){ .fs = folder->fs,
+		.folder = folder,
+		.run = removal_run,
+		.done = removal_done,
+		.free = removal_free };
+	strbuf_init(&removal->why, WHY_BYTES);
+	removal->id = strdup(strbuf_str(&id));
+	strbuf_finish(&id);
+	if (!removal->id) {
+		removal_free(&removal->job);
+		return -ENOMEM;
+	}
+	/* Not again while this one is under way. */
+	folder->away_due = INT64_MAX;
+	return job_start(&removal->job, op);
+}
+
+void removals_flush(struct fs *fs)
+{
+	struct folder *folder, *next;
+	fs_lock(fs);
+	HASH_ITER (hh, fs->folders, folder, next) {
+		if (folder->away == AWAY_UNLINKED && folder->away_due != INT64_MAX) {
+			removal_start(NULL, folder);
+		}
+	}
+	while (fs->jobs > 0) {
+		pthread_cond_wait(&fs->changed, &fs->lock);
+	}
+	fs_unlock(fs);
+}

@@ -1,0 +1,102 @@
+/*
+ * Routes: one row for each kind of path, saying what it is, which document it shows, how it is
+ * rendered and what may be done to it. A missing operation is a fixed errno.
+ */
+#ifndef FS_ROUTE_H
+#define FS_ROUTE_H
+
+#include <stdbool.h>
+#include <sys/stat.h>
+
+#include "fs/document.h"
+
+struct node;
+struct op;
+
+enum variable {
+	VAR_NONE,
+	VAR_ENVIRONMENT,
+	VAR_CLUSTER,
+	VAR_CONNECTOR,
+	VAR_PLUGIN,
+	VAR_NAME,
+	VAR_INNER_NAME
+};
+
+enum route_id {
+	ROUTE_ROOT,
+	ROUTE_ENVIRONMENTS,
+	ROUTE_ENVIRONMENT,
+	ROUTE_ENVIRONMENT_JSON,
+	ROUTE_CLUSTERS,
+	ROUTE_CLUSTER,
+	ROUTE_CLUSTER_JSON,
+	ROUTE_CONNECTORS,
+	ROUTE_CONNECTOR,
+	ROUTE_CONFIG,
+	ROUTE_CONNECTOR_JSON,
+	ROUTE_STATUS,
+	ROUTE_STATE,
+	ROUTE_PLUGINS,
+	ROUTE_PLUGIN,
+	ROUTE_PLUGIN_JSON,
+	ROUTE_BY_NAME,
+	ROUTE_BY_NAME_ENVIRONMENT,
+	ROUTE_BY_NAME_CLUSTER,
+	ROUTE_CONTROL,
+	ROUTE_CONTROL_STATUS,
+	ROUTE_CONTROL_ERRORS,
+	ROUTE_CONTROL_REFRESH,
+	ROUTE_CONTROL_DELETED,
+	ROUTE_CONTROL_DELETED_FILE,
+	ROUTES
+};
+
+/* One name that a directory computes by itself. */
+struct child {
+	const char *name; /* as in the directory */
+	const char *key;  /* what its variable is bound to */
+	const char *
+		text; /* a link's target or a file's content; NULL: rendered when it is looked at */
+	size_t len;
+};
+
+/* Gets the children of a directory one by one; a result other than 0 ends the walk with it. */
+typedef int child_visitor(void *arg, const struct child *child);
+
+struct route {
+	enum route_id parent;
+	const char *name; /* literal; NULL: a variable */
+	enum variable variable;
+	mode_t mode; /* type, and permissions before the umask */
+	bool unlisted;
+	/* Views. A variable's row names the document whose items exist here; a file's row, the part
+	 * of that item that it shows. */
+	const struct document_kind *document;
+	enum part_kind part;
+	enum face_kind face;
+	/* Files without a document, and those whose part is not shown as it is: appends the text.
+	 */
+	int (*render)(const struct fs *fs, const struct part *part, struct strbuf *out);
+	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
+	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
+	/* Files that can be written: a saved text becomes a request. config.json is not among them:
+	 * it is a draft (folder.h). Takes what was written; 0, OP_WAIT or -errno. */
+	int (*store)(struct op *op, struct node *dir, const char *text, size_t len);
+};
+
+extern const struct route routes[ROUTES];
+
+static inline enum route_id route_id(const struct route *route)
+{
+	return (enum route_id)(route - routes);
+}
+
+/* The row for a name below a row: a literal one before a variable; NULL: no name can be there. */
+const struct route *route_child(const struct route *parent, const char *name);
+/* The row of the variable below a row; NULL: none. */
+const struct route *route_variable_child(const struct route *parent);
+/* Appends the pattern of a row's path, "/" for the root. */
+void route_pattern(const struct route *route, struct strbuf *out);
+
+#endif

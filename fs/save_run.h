@@ -1,0 +1,36 @@
+/* The network's half of a save: looking, sending, looking again. Runs on a job's thread, without
+ * the lock of struct fs. */
+#ifndef FS_SAVE_RUN_H
+#define FS_SAVE_RUN_H
+
+#include "api/config.h"
+#include "fs/job.h"
+#include "fs/save.h"
+
+struct save {
+	struct job job;
+	struct node *node; /* the draft; counted */
+	pid_t pid;
+	enum save_how how;
+	bool create;
+	uint64_t change; /* of the draft */
+	struct timespec mtime;
+	char *text; /* as it was written; wiped */
+	size_t len;
+	struct config wanted;
+	struct config hidden; /* the secrets among them, to be blotted out of messages */
+	char *offsets;        /* JSON, for a create; NULL: none */
+	struct config base;
+	bool base_is_bulk;      /* it came out of the bulk answer */
+	struct part *base_part; /* counted */
+
+	bool sent;      /* a request was carried out */
+	bool undecided; /* one may have been */
+	struct strbuf
+		shown; /* the configuration that the server has now, or a create's whole answer */
+	struct strbuf why; /* for a person, after a failure */
+};
+
+int save_run(struct job *job);
+
+#endif

@@ -1,0 +1,137 @@
+#include "fs/topology.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/cloud.h"
+#include "fs/connectors.h"
+#include "fs/fs.h"
+#include "fs/op.h"
+
+const struct document_kind document_environments = {
+	.target = CLOUD_ENVIRONMENTS,
+	.ttl = TTL_TOPOLOGY,
+	.name_member = "id",
+	.paged = true,
+};
+
+const struct document_kind document_clusters = {
+	.target = CLOUD_CLUSTERS,
+	.variables = 1,
+	.ttl = TTL_TOPOLOGY,
+	.name_member = "id",
+	.paged = true,
+};
+
+const struct document_kind document_plugins = {
+	.target = CLOUD_PLUGINS,
+	.variables = 2,
+	.ttl = TTL_PLUGINS,
+	.name_member = "class",
+};
+
+static const struct document_kind document_environment = {
+	.target = CLOUD_ENVIRONMENT,
+	.variables = 1,
+	.ttl = TTL_TOPOLOGY,
+	.single = true,
+};
+
+/* Its variables are the cluster and the environment, in this order. */
+static const struct document_kind document_cluster = {
+	.target = CLOUD_CLUSTER,
+	.variables = 2,
+	.ttl = TTL_TOPOLOGY,
+	.single = true,
+};
+
+static bool is_id(const char *name, const char *prefix)
+{
+	size_t len = strlen(prefix);
+	return strncmp(name, prefix, len) == 0 && name[len] &&
+	       strspn(name + len, "abcdefghijklmnopqrstuvwxyz0123456789-") == strlen(name + len);
+}
+
+static int find_unlisted(
+	struct op *op, const char *environment, const char *cluster, struct item **ret_item)
+{
+	struct document *one =
+		cluster ? document_get(op->fs, &document_cluster, cluster, environment)
+			: document_get(op->fs, &document_environment, environment, NULL);
+	int result = one ? document_need(op, one) : -ENOMEM;
+	if (result == 0) {
+		*ret_item = document_find(one, "");
+		return *ret_item ? 0 : -ENOENT;
+	}
+	if (result == -EACCES && cluster) {
+		/* It may not be described, but perhaps used. */
+		struct document *connectors =
+			document_get(op->fs, &document_connectors, environment, cluster);
+		result = connectors ? document_need(op, connectors) : -ENOMEM;
+		if (result == 0) {
+			*ret_item = NULL;
+			return 0;
+		}
+	}
+	/* The API answers 403 also for what is not there. */
+	return result == -EACCES ? -ENOENT : result;
+}
+
+int topology_find(
+	struct op *op, const char *environment, const char *cluster, struct item **ret_item)
+{
+	struct document *list =
+		cluster ? document_get(op->fs, &document_clusters, environment, NULL)
+			: document_get(op->fs, &document_environments, NULL, NULL);
+	const char *name = cluster ? cluster : environment;
+	int result = list ? document_need(op, list) : -ENOMEM;
+	bool listing_denied = result == -EACCES;
+	if (result != 0 && !listing_denied) {
+		return result;
+	}
+	struct item *item = result == 0 ? document_find(list, name) : NULL;
+	if (item) {
+		*ret_item = item;
+		return 0;
+	}
+	if (!is_id(name, cluster ? "lkc-" : "env-")) {
+		return listing_denied ? -EACCES : -ENOENT;
+	}
+	return find_unlisted(op, environment, cluster, ret_item);
+}
+
+/* Whether a list, made since the op began, has the name: 1, 0, OP_WAIT + 1, or -1 unknown. */
+enum listed { LISTED_NO, LISTED_YES, LISTED_WAIT, LISTED_UNKNOWN };
+
+static enum listed is_listed(struct op *op, struct document *list, const char *name)
+{
+	if (!list) {
+		return LISTED_UNKNOWN;
+	}
+	if (list->fetched_at < op->started) {
+		if (list->failure && list->failed_at >= op->started) {
+			return LISTED_UNKNOWN;
+		}
+		if (!op->peek) {
+			document_refresh(list, false);
+		}
+		return op_wait_document(op, list) == OP_WAIT ? LISTED_WAIT : LISTED_UNKNOWN;
+	}
+	return document_find(list, name) ? LISTED_YES : LISTED_NO;
+}
+
+int topology_verdict(struct op *op, const struct document *document, int err)
+{
+	struct fs *fs = op->fs;
+	enum listed listed = is_listed(
+		op, document_get(fs, &document_environments, NULL, NULL), document->environment);
+	if (listed == LISTED_YES && document->cluster) {
+		listed = is_listed(op,
+			document_get(fs, &document_clusters, document->environment, NULL),
+			document->cluster);
+	}
+	if (listed == LISTED_WAIT) {
+		return OP_WAIT;
+	}
+	return listed == LISTED_NO ? -ENOENT : err;
+}

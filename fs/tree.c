@@ -1,0 +1,460 @@
+#include "fs/tree.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "fs/connectors.h"
+#include "fs/folder.h"
+#include "fs/fs.h"
+#include "fs/hash.h"
+#include "fs/local.h"
+#include "fs/name.h"
+#include "fs/node.h"
+#include "fs/op.h"
+#include "fs/route.h"
+#include "fs/times.h"
+#include "fs/topology.h"
+
+#define FOREVER_MS 3600000
+#define VIEW_BYTES ((size_t)256 << 20)
+
+static bool is_route(const struct node *node, enum route_id id)
+{
+	return node->route == &routes[id];
+}
+
+bool tree_is_local_dir(const struct node *dir)
+{
+	return dir->local ? S_ISDIR(dir->local->mode) : is_route(dir, ROUTE_CONNECTOR);
+}
+
+static struct document *document_of(
+	struct fs *fs, const struct route *route, const struct node *dir)
+{
+	return document_get(fs, route->document, node_variable(dir, VAR_ENVIRONMENT),
+		node_variable(dir, VAR_CLUSTER));
+}
+
+struct item *tree_connector(struct fs *fs, struct node *dir)
+{
+	struct document *document = document_of(fs, dir->route, dir);
+	return document ? document_find(document, dir->key) : NULL;
+}
+
+int tree_render(struct fs *fs, const struct node *node, struct strbuf *out)
+{
+	if (node->route->render) {
+		return node->route->render(fs, node->part, out);
+	}
+	if (node->part) {
+		strbuf_add(out, node->part->text, node->part->len);
+	}
+	return out->err;
+}
+
+/* The item that a file shows, with the part that it shows fresh. */
+static int view_item(
+	struct op *op, const struct route *route, struct node *dir, struct item **ret_item)
+{
+	const char *environment = node_variable(dir, VAR_ENVIRONMENT);
+	const char *cluster = node_variable(dir, VAR_CLUSTER);
+	if (route->document == &document_environments) {
+		return topology_find(op, environment, NULL, ret_item);
+	}
+	if (route->document == &document_clusters) {
+		return topology_find(op, environment, cluster, ret_item);
+	}
+	struct document *document = document_of(op->fs, route, dir);
+	struct item *item = document ? document_find(document, dir->key) : NULL;
+	int result = !document ? -ENOMEM
+		     : !item   ? document_need(op, document)
+			       : document_need_part(op, item, route->part);
+	if (result == 0) {
+		*ret_item = document_find(document, dir->key);
+		result = *ret_item ? 0 : -ENOENT;
+	}
+	return result;
+}
+
+static bool parse_time(struct json_slice text, struct timespec *ret_time)
+{
+	char *string = json_type(text) == JSON_STRING ? json_decode_cstr(text) : NULL;
+	struct tm tm = { 0 };
+	char *end = string ? strptime(string, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (end) {
+		ret_time->tv_sec = timegm(&tm);
+		long nanoseconds = 0, unit = 100000000;
+		for (end += *end == '.'; *end >= '0' && *end <= '9' && unit > 0;
+			end++, unit /= 10) {
+			nanoseconds += (*end - '0') * unit;
+		}
+		ret_time->tv_nsec = nanoseconds;
+	}
+	free(string);
+	return end != NULL;
+}
+
+/* When a content was last changed: the API's word, else when it was first seen. */
+static struct timespec content_time(
+	struct fs *fs, const struct part *part, uint64_t ino, uint64_t hash)
+{
+	struct timespec time;
+	if (part && parse_time(json_get(part_json(part), "metadata/updated_at"), &time)) {
+		return time;
+	}
+	return times_of(fs->times, ino, hash);
+}
+
+/* Fills in what is shown of a part, rendering it only if that was not done yet. */
+static int face_of(struct fs *fs, const struct route *route, const struct part *part, uint64_t ino,
+	struct face *face)
+{
+	uint64_t serial = part ? part->serial : 0;
+	if (face->serial != serial || face->size == 0) {
+		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+		int err = route->render(fs, part, &text);
+		if (err == 0) {
+			face->serial = serial;
+			face->size = text.len;
+			face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
+		}
+		strbuf_wipe(&text);
+		if (err < 0) {
+			return err;
+		}
+	}
+	face->mtime = content_time(fs, part, ino, face->hash);
+	return 0;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+/* The node of a view of this content: the current one if it shows just that, else a new one. */
+static struct node *view_node(struct node *dir, const char *name, const struct route *route,
+	struct part *part, const struct face *face, bool fresh)
+{
+	struct node *node = node_find(dir, name);
+	if (node && node->route == route && !node->local && node->hash == face->hash &&
+		same_time(node->mtime, face->mtime) && !node->retired && !(fresh && node->cached)) {
+		return node_ref(node);
+	}
+	node = node_create(dir, name);
+	if (node) {
+		node->route = route;
+		node->part = part_ref(part);
+		node->serial = face->serial;
+		node->hash = face->hash;
+		node->size = face->size;
+		node->mtime = face->mtime;
+		node_bind(node);
+	}
+	return node;
+}
+
+static int found_view(struct found *found, struct node *node, int64_t ms)
+{
+	if (!node) {
+		return -ENOMEM;
+	}
+	*found = (struct found){ node, ms, ms };
+	node->cached |= ms > 0;
+	return 0;
+}
+
+static int lookup_document_file(struct op *op, struct node *dir, const char *name,
+	const struct route *route, struct found *found)
+{
+	struct item *item;
+	int result = view_item(op, route, dir, &item);
+	if (result != 0) {
+		return result;
+	}
+	if (!item) {
+		return -EACCES;
+	}
+	struct face once = { 0 };
+	struct face *face = item->document->kind->cut ? &item->faces[route->face] : &once;
+	int err = face_of(op->fs, route, item->parts[route->part], node_ino(dir, name), face);
+	if (err < 0) {
+		return err;
+	}
+	int64_t now = clock_now_ms();
+	int64_t ms = item->document->kind->cut ? item_ttl_left(item, route->part, now)
+					       : document_ttl_left(item->document, now);
+	struct folder *folder = is_route(dir, ROUTE_CONNECTOR) ? folder_find(op->fs, dir) : NULL;
+	bool fresh = folder && now < folder->uncached_until;
+	struct node *node = view_node(dir, name, route, item->parts[route->part], face, fresh);
+	return found_view(found, node, fresh ? 0 : ms);
+}
+
+/* A file that is rendered of what the mount itself knows. */
+static int lookup_own_file(struct op *op, struct node *dir, const char *name,
+	const struct route *route, struct found *found)
+{
+	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+	struct face face = { 0 };
+	int err = route->render(op->fs, NULL, &text);
+	struct part *part = err == 0 ? part_create(strbuf_str(&text), text.len) : NULL;
+	if (part) {
+		face.size = part->len;
+		face.hash = hash_mix(hash_bytes(HASH_START, part->text, part->len));
+		face.mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
+		err = found_view(found, view_node(dir, name, route, part, &face, true), 0);
+		part_unref(part);
+	} else if (err == 0) {
+		err = -ENOMEM;
+	}
+	strbuf_finish(&text);
+	return err;
+}
+
+static int lookup_directory(struct node *dir, const char *name, const struct route *route,
+	const char *key, int64_t ms, int64_t attr_ms, struct found *found)
+{
+	struct node *node = node_find(dir, name);
+	if (!node || node->route != route) {
+		node = node_create(dir, name);
+		if (node) {
+			node->route = route;
+			node->key = key ? strdup(key) : NULL;
+			node_bind(node);
+		}
+	} else {
+		node_ref(node);
+	}
+	if (!node || (key && !node->key)) {
+		node_unref(node);
+		return -ENOMEM;
+	}
+	*found = (struct found){ node, ms, attr_ms };
+	return 0;
+}
+
+/* A connector's directory. */
+static int lookup_connector(struct op *op, struct node *dir, const char *name, const char *key,
+	const struct route *route, struct found *found)
+{
+	struct document *document = document_of(op->fs, route, dir);
+	if (!document) {
+		return -ENOMEM;
+	}
+	struct node *node = node_find(dir, name);
+	struct folder *folder = node ? folder_find(op->fs, node) : NULL;
+	if (folder && folder->made) {
+		return lookup_directory(dir, name, route, key, 0, 0, found);
+	}
+	int64_t now = clock_now_ms();
+	struct item *item = document_find(document, key);
+	if (item && document_ttl_left(document, now) == 0) {
+		/* What is in it will ask for itself; who wants its attributes asks then. */
+		int64_t ms = item_ttl_left(item, PART_CONFIG, now);
+		return lookup_directory(dir, name, route, key, ms, ms, found);
+	}
+	int result = document_need(op, document);
+	if (result != 0) {
+		return result;
+	}
+	int64_t ms = document_ttl_left(document, now);
+	if (!document_find(document, key)) {
+		found->valid_ms = ms < op->fs->options->ttl[TTL_NEGATIVE]
+					  ? ms
+					  : op->fs->options->ttl[TTL_NEGATIVE];
+		return -ENOENT;
+	}
+	return lookup_directory(dir, name, route, key, ms, ms, found);
+}
+
+/* A name that stands for an environment, cluster, connector or plugin. */
+static int lookup_item(struct op *op, struct node *dir, const char *name, const struct route *route,
+	struct found *found)
+{
+	cleanup(free) char *key = name_decode(name);
+	struct item *item;
+	if (!key) {
+		return -errno;
+	}
+	if (route->variable == VAR_CONNECTOR) {
+		return lookup_connector(op, dir, name, key, route, found);
+	}
+	int result;
+	struct document *document = document_of(op->fs, route, dir);
+	if (!document) {
+		return -ENOMEM;
+	}
+	if (route->variable == VAR_ENVIRONMENT) {
+		result = topology_find(op, key, NULL, &item);
+	} else if (route->variable == VAR_CLUSTER) {
+		result = topology_find(op, node_variable(dir, VAR_ENVIRONMENT), key, &item);
+	} else {
+		result = document_need(op, document);
+		if (result == 0 && !document_find(document, key)) {
+			result = -ENOENT;
+		}
+	}
+	int64_t ms = document_ttl_left(document, clock_now_ms());
+	if (result == -ENOENT) {
+		found->valid_ms = ms < op->fs->options->ttl[TTL_NEGATIVE]
+					  ? ms
+					  : op->fs->options->ttl[TTL_NEGATIVE];
+	}
+	return result != 0 ? result : lookup_directory(dir, name, route, key, ms, ms, found);
+}
+
+/* A name that its directory computes. */
+struct search {
+	const char *name;
+	char *key;
+	struct part *part;
+	bool found;
+};
+
+static int search_visit(void *arg, const struct child *child)
+{
+	struct search *search = arg;
+	if (strcmp(child->name, search->name) != 0) {
+		return 0;
+	}
+	search->found = true;
+	search->key = child->key ? strdup(child->key) : NULL;
+	search->part = child->text ? part_create(child->text, child->len) : NULL;
+	return 1;
+}
+
+static int lookup_computed(struct op *op, struct node *dir, const char *name,
+	const struct route *route, struct found *found)
+{
+	struct search search = { .name = name };
+	int result = dir->route->children(op, dir, search_visit, &search);
+	if (result == OP_WAIT && !search.found) {
+		return OP_WAIT;
+	}
+	int err = result < 0 ? result : search.found ? 0 : -ENOENT;
+	if (err == 0 && S_ISDIR(route->mode)) {
+		err = lookup_directory(dir, name, route, search.key, 0, 0, found);
+	} else if (err == 0) {
+		struct face face = { 0 };
+		face.size = search.part ? search.part->len : 0;
+		face.hash = search.part
+				    ? hash_bytes(HASH_START, search.part->text, search.part->len)
+				    : 0;
+		face.mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
+		err = found_view(found, view_node(dir, name, route, search.part, &face, false), 0);
+	}
+	free(search.key);
+	part_unref(search.part);
+	return err;
+}
+
+static int found_local(struct found *found, struct node *node)
+{
+	*found = (struct found){ node_ref(node), 0, 0 };
+	return 0;
+}
+
+/* Files that may be put beside a connector that was just created, and those that may not. */
+static bool is_put_beside(const struct folder *folder, int64_t now)
+{
+	return folder->made || (folder->created_at && now < folder->created_at + RESTORED_MS);
+}
+
+static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
+	const struct route *route, struct found *found)
+{
+	struct folder *folder = folder_find(op->fs, dir);
+	int64_t now = clock_now_ms();
+	if (folder && route == &routes[ROUTE_CONFIG]) {
+		if (folder->draft) {
+			return found_local(found, folder->draft);
+		}
+		if (folder->away != AWAY_NOT || folder->made) {
+			return -ENOENT;
+		}
+	}
+	struct entry *entry = folder ? entry_find(folder->entries, name) : NULL;
+	if (entry && route && !is_put_beside(folder, now)) {
+		entry_remove(&folder->entries, entry);
+		entry = NULL;
+	}
+	if (entry) {
+		return found_local(found, entry->node);
+	}
+	bool hidden = folder && route && (folder->made || now < folder->hidden_until[route->face]);
+	if (!route || hidden) {
+		return -ENOENT;
+	}
+	return lookup_document_file(op, dir, name, route, found);
+}
+
+int tree_lookup(struct op *op, struct node *dir, const char *name, struct found *ret_found)
+{
+	*ret_found = (struct found){ 0 };
+	if (strlen(name) > FILE_NAME_BYTES) {
+		return -ENAMETOOLONG;
+	}
+	if (dir->local) {
+		struct entry *entry = entry_find(dir->local->entries, name);
+		return entry ? found_local(ret_found, entry->node) : -ENOENT;
+	}
+	const struct route *route = dir->route ? route_child(dir->route, name) : NULL;
+	if (is_route(dir, ROUTE_CONNECTOR)) {
+		return lookup_in_folder(op, dir, name, route, ret_found);
+	}
+	if (!route) {
+		ret_found->valid_ms = op->fs->options->ttl[TTL_NEGATIVE];
+		return -ENOENT;
+	}
+	if (dir->route->children) {
+		return lookup_computed(op, dir, name, route, ret_found);
+	}
+	if (!route->name) {
+		return lookup_item(op, dir, name, route, ret_found);
+	}
+	if (S_ISDIR(route->mode)) {
+		int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
+		return lookup_directory(dir, name, route, NULL, ms, ms, ret_found);
+	}
+	return route->document ? lookup_document_file(op, dir, name, route, ret_found)
+			       : lookup_own_file(op, dir, name, route, ret_found);
+}
+
+int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found)
+{
+	struct op peek = { .fs = op->fs, .started = op->started, .peek = true };
+	return tree_lookup(&peek, dir, name, ret_found);
+}
+
+int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
+{
+	*ret_valid_ms = op->fs->options->ttl[TTL_TOPOLOGY];
+	if (!dir->route || dir->route->variable != VAR_CONNECTOR) {
+		return 0;
+	}
+	struct folder *folder = folder_find(op->fs, dir);
+	*ret_valid_ms = 0;
+	if (folder && folder->made) {
+		return 0;
+	}
+	struct document *document = document_of(op->fs, dir->route, dir);
+	struct item *item = document ? document_find(document, dir->key) : NULL;
+	int64_t now = clock_now_ms();
+	if (!document) {
+		return -ENOMEM;
+	}
+	*ret_valid_ms = document_ttl_left(document, now);
+	if (item && *ret_valid_ms == 0) {
+		int result = document_need_part(op, item, PART_CONFIG);
+		if (result == 0) {
+			*ret_valid_ms = item_ttl_left(item, PART_CONFIG, now);
+		}
+		return result;
+	}
+	int result = document_need(op, document);
+	return result == 0 && !document_find(document, dir->key) ? -ENOENT : result;
+}

@@ -1,0 +1,188 @@
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "fs/connectors.h"
+#include "fs/folder.h"
+#include "fs/fs.h"
+#include "fs/hash.h"
+#include "fs/local.h"
+#include "fs/node.h"
+#include "fs/op.h"
+#include "fs/route.h"
+#include "fs/times.h"
+#include "fs/topology.h"
+#include "fs/tree.h"
+
+#define BLOCK_BYTES 512
+#define IO_BYTES    4096
+
+struct touched {
+	UT_hash_handle hh; /* in fs->touched, by ino */
+	uint64_t ino;
+	uint64_t hash; /* of the content that it was set on */
+	bool has_mode, has_mtime;
+	mode_t mode;
+	struct timespec mtime;
+};
+
+static struct document *listing_of(struct fs *fs, const struct node *dir)
+{
+	const struct route *child = dir->route ? route_variable_child(dir->route) : NULL;
+	if (!child || !child->document) {
+		return NULL;
+	}
+	return document_get(fs, child->document, node_variable(dir, VAR_ENVIRONMENT),
+		node_variable(dir, VAR_CLUSTER));
+}
+
+/* A directory's content is its names. */
+static uint64_t listing_hash(struct fs *fs, const struct node *dir)
+{
+	struct document *document = listing_of(fs, dir);
+	return document ? document->listing + 1 : 1;
+}
+
+static nlink_t directory_links(struct fs *fs, const struct node *dir)
+{
+	struct document *document = listing_of(fs, dir);
+	nlink_t links = 2 + (document ? HASH_COUNT(document->items) : 0);
+	for (unsigned i = 1; dir->route && i < ROUTES; i++) {
+		links += routes[i].parent == route_id(dir->route) && routes[i].name &&
+			 S_ISDIR(routes[i].mode) && !routes[i].unlisted;
+	}
+	return links;
+}
+
+static struct touched *touched_find(struct fs *fs, uint64_t ino)
+{
+	struct touched *touched;
+	HASH_FIND(hh, fs->touched, &ino, sizeof(ino), touched);
+	return touched;
+}
+
+static void attr_directory(struct fs *fs, struct node *node, struct stat *attr)
+{
+	attr->st_nlink = directory_links(fs, node);
+	attr->st_size = IO_BYTES;
+	attr->st_mtim = times_of(fs->times, node->ino, listing_hash(fs, node));
+	struct folder *folder = node->folder;
+	if (folder && folder->mtime.tv_sec > attr->st_mtim.tv_sec) {
+		attr->st_mtim = folder->mtime;
+	}
+}
+
+static nlink_t local_directory_links(const struct local *local)
+{
+	nlink_t links = 2;
+	for (const struct entry *entry = local->entries; entry; entry = entry->hh.next) {
+		links += S_ISDIR(entry->node->local->mode);
+	}
+	return links;
+}
+
+static void attr_local(const struct node *node, struct stat *attr)
+{
+	const struct local *local = node->local;
+	attr->st_mode = local->mode;
+	attr->st_nlink = S_ISDIR(local->mode) ? local_directory_links(local)
+					      : local->links + (local->links == 0);
+	attr->st_size = (off_t)(S_ISDIR(local->mode) ? IO_BYTES : local->size);
+	attr->st_mtim = local->mtime;
+}
+
+/* A saved draft that nobody writes to any more looks like what was made of it. */
+static const struct face *saved_face(struct node *node)
+{
+	struct local *local = node->local;
+	bool saved = local && local->role == LOCAL_DRAFT && local->changes == local->tried &&
+		     (local->mirrors || node->writers == 0) && local->folder->draft != node;
+	struct item *item = saved ? folder_item(local->folder) : NULL;
+	return item && item->faces[FACE_CONFIG].size ? &item->faces[FACE_CONFIG] : NULL;
+}
+
+void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
+{
+	const struct options *options = fs->options;
+	struct stat attr = {
+		.st_ino = node->ino, .st_uid = options->uid, .st_gid = options->gid, .st_nlink = 1
+	};
+	uint64_t hash = node->hash;
+	if (node->local) {
+		attr_local(node, &attr);
+		const struct face *face = saved_face(node);
+		if (face) {
+			attr.st_size = (off_t)face->size;
+			attr.st_mtim = face->mtime;
+		}
+	} else {
+		attr.st_mode = S_ISLNK(node->route->mode) ? node->route->mode
+							  : node->route->mode & ~options->umask;
+		attr.st_size = (off_t)node->size;
+		attr.st_mtim = node->mtime;
+		if (S_ISDIR(node->route->mode)) {
+			attr_directory(fs, node, &attr);
+			hash = listing_hash(fs, node);
+		}
+		struct touched *touched = touched_find(fs, node->ino);
+		if (touched && touched->hash == hash) {
+			if (touched->has_mode) {
+				attr.st_mode = (attr.st_mode & S_IFMT) | touched->mode;
+			}
+			if (touched->has_mtime) {
+				attr.st_mtim = touched->mtime;
+			}
+		}
+	}
+	attr.st_ctim = attr.st_atim = attr.st_mtim;
+	attr.st_blksize = IO_BYTES;
+	attr.st_blocks = (attr.st_size + BLOCK_BYTES - 1) / BLOCK_BYTES;
+	*ret_attr = attr;
+}
+
+void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, int to_set)
+{
+	bool sets_mtime = to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW);
+	struct timespec mtime =
+		to_set & FUSE_SET_ATTR_MTIME_NOW ? times_now(fs->times) : attr->st_mtim;
+	if (node->local) {
+		if (to_set & FUSE_SET_ATTR_MODE) {
+			node->local->mode = (node->local->mode & S_IFMT) | (attr->st_mode & 07777);
+		}
+		if (sets_mtime) {
+			node->local->mtime = mtime;
+		}
+		return;
+	}
+	struct touched *touched = touched_find(fs, node->ino);
+	uint64_t hash = S_ISDIR(node->route->mode) ? listing_hash(fs, node) : node->hash;
+	if (!touched) {
+		touched = calloc(1, sizeof(*touched));
+		if (!touched) {
+			return;
+		}
+		touched->ino = node->ino;
+		HASH_ADD(hh, fs->touched, ino, sizeof(touched->ino), touched);
+	}
+	if (touched->hash != hash) {
+		touched->hash = hash;
+		touched->has_mode = touched->has_mtime = false;
+	}
+	if (to_set & FUSE_SET_ATTR_MODE) {
+		touched->has_mode = true;
+		touched->mode = attr->st_mode & 07777;
+	}
+	if (sets_mtime) {
+		touched->has_mtime = true;
+		touched->mtime = mtime;
+	}
+}
+
+void touched_destroy(struct fs *fs)
+{
+	struct touched *touched, *next;
+	HASH_ITER (hh, fs->touched, touched, next) {
+		HASH_DEL(fs->touched, touched);
+		free(touched);
+	}
+}
