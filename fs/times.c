@@ -90,7 +90,7 @@ static void note_use(struct times *times, struct times_entry *entry)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	entry->ours = true;
+	entry->rank = TIMES_OURS;
 	if (now.tv_sec < (time_t)entry->used || now.tv_sec >= (time_t)entry->used + DAY_SECONDS) {
 		entry->used = (uint32_t)now.tv_sec;
 		times->news = true;
@@ -160,9 +160,9 @@ int times_import(struct times *times, const struct times_entry *entries, size_t 
 		struct seen *seen = seen_of(times, entries[i].ino);
 		if (!seen) {
 			err = -ENOMEM;
-		} else if (!seen->entry.ours) {
+		} else if (seen->entry.rank != TIMES_OURS) {
 			seen->entry = entries[i];
-			seen->entry.ours = false;
+			seen->entry.rank = TIMES_LOADED;
 		}
 	}
 	pthread_mutex_unlock(&times->lock);

@@ -72,7 +72,8 @@ static int decode(const char *file, size_t len, struct times_entry **ret_entries
 		entries[i] = (struct times_entry){ .ino = word_at(at, 0),
 			.hash = word_at(at, 1),
 			.time = { .tv_sec = (time_t)word_at(at, 2), .tv_nsec = (uint32_t)rest },
-			.used = (uint32_t)(rest >> 32) };
+			.used = (uint32_t)(rest >> 32),
+			.rank = TIMES_WRITTEN };
 		if (entries[i].time.tv_nsec >= 1000000000) {
 			free(entries);
 			return -EBADMSG;
@@ -272,8 +273,8 @@ static int by_ino(const void *a, const void *b)
 	if (x->ino != y->ino) {
 		return x->ino < y->ino ? -1 : 1;
 	}
-	/* Of two, the first one stays: ours, else the one that another mount wrote. */
-	return (y->ours - x->ours);
+	/* Of two, the first one stays. */
+	return (x->rank < y->rank) - (x->rank > y->rank);
 }
 
 static int latest_first(const void *a, const void *b)
@@ -298,4 +299,58 @@ static size_t condense(struct times_entry *entries, size_t count)
 		qsort(entries, kept, sizeof(*entries), by_ino);
 	}
 	return kept;
+}
+
+/* Ours and the file's entries in one. */
+static int merge(
+	struct times *times, const char *path, struct times_entry **ret_entries, size_t *ret_count)
+{
+	cleanup(free) struct times_entry *ours = NULL, *written = NULL;
+	size_t ours_count = 0, written_count = 0;
+	int err = times_export(times, &ours, &ours_count);
+	if (err == 0) {
+		err = read_or_set_aside(path, &written, &written_count);
+	}
+	if (err < 0) {
+		return err;
+	}
+	struct times_entry *all = calloc(ours_count + written_count + 1, sizeof(*all));
+	if (!all) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < ours_count; i++) {
+		all[i] = ours[i];
+	}
+	for (size_t i = 0; i < written_count; i++) {
+		all[ours_count + i] = written[i];
+	}
+	*ret_count = condense(all, ours_count + written_count);
+	*ret_entries = all;
+	return 0;
+}
+
+static int save_locked(struct times *times, const char *path)
+{
+	cleanup(free) struct times_entry *entries = NULL;
+	cleanup(free) char *file = NULL;
+	size_t count = 0, len = 0;
+	int err = merge(times, path, &entries, &count);
+	if (err < 0) {
+		return err;
+	}
+	file = encode(entries, count, &len);
+	return file ? replace_file(path, file, len) : -ENOMEM;
+}
+
+int times_save(struct times *times, const char *path)
+{
+	if (!times_take_news(times)) {
+		return 0;
+	}
+	cleanup(fd) int lock = lock_file(path);
+	int err = lock < 0 ? lock : save_locked(times, path);
+	if (err < 0) {
+		times_give_news_back(times);
+	}
+	return err;
 }
