@@ -141,7 +141,7 @@ static int read_whole(const char *path, char **ret_file, size_t *ret_len)
 static int read_entries(const char *path, struct times_entry **ret_entries, size_t *ret_count)
 {
 	cleanup(free) char *file = NULL;
-	size_t len;
+	size_t len = 0;
 	int err = read_whole(path, &file, &len);
 	if (err == -ENOENT) {
 		*ret_entries = NULL;
