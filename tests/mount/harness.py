@@ -177,7 +177,7 @@ class Process:
     def __init__(self):
         self.current = None
         self.pipe = subprocess.Popen(
-            [sys.executable, "-SE", str(HERE / "worker.py")], stdin=subprocess.PIPE, bufsize=0,
+            [sys.executable, "-SE", str(HERE / "worker.py")], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, cwd="/", env=environment(), preexec_fn=die_with_parent)
         ALIVE.append(self)
 
@@ -188,6 +188,7 @@ class Process:
     def start(self, name, *args, **kwargs):
         assert self.current is None, "this process is busy"
         self.pipe.stdin.write(pickle.dumps((name, args, kwargs)))
+        self.pipe.stdin.flush()
         self.current = Call(self, name)
         return self.current
 

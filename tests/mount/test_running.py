@@ -93,8 +93,9 @@ def test_bad_options(emulator, option):
     assert emulator.calls() == []
 
 
-@pytest.mark.parametrize("url", ["http://192.0.2.1", "http://example.invalid:8080",
-                                 "ftp://127.0.0.1", "127.0.0.1", "https://user:pass@127.0.0.1", "https://"])
+@pytest.mark.parametrize("url", [
+    "http://192.0.2.1", "http://example.invalid:8080", "ftp://127.0.0.1", "127.0.0.1",
+    "https://user:pass@127.0.0.1", "https://"])
 def test_bad_url(url):
     with takes(at_most=5):
         result = start_fails(url=url, options={"timeout": 1})

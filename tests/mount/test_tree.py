@@ -324,7 +324,7 @@ def test_hostile_names(emulator, mount, process):
     for name, shown in HOSTILE.items():
         content = json.loads(process.read(mounted.connectors(place) / shown / "config.json"))
         assert content["kafka.topic"] == "for " + repr(name)
-    assert mounted.log().count("y" * 60) == 1, "one line for the name that is left out"
+    assert len([line for line in mounted.log().splitlines() if "left out" in line]) == 2
     with fails(errno.ENAMETOOLONG):
         process.stat(mounted.connectors(place) / ("y" * 256))
 
