@@ -80,6 +80,10 @@ static struct seen *seen_of(struct times *times, uint64_t ino)
 		if (seen) {
 			seen->entry.ino = ino;
 			HASH_ADD(hh, times->seen, entry.ino, sizeof(seen->entry.ino), seen);
+			if (!seen->hh.tbl) {
+				free(seen);
+				seen = NULL;
+			}
 		}
 	}
 	return seen;
