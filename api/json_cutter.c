@@ -130,6 +130,10 @@ static int inside(struct json_cutter *cutter, const char *bytes, size_t len, siz
 		return 0;
 	}
 	*ret_taken = i + 1;
+	if (text_len > cutter->pending.max) {
+		/* As where it comes in pieces. */
+		return -EFBIG;
+	}
 	bool last = bytes[i] != ',';
 	if (last && (bytes[i] == '}') != (cutter->open == '{')) {
 		return -EBADMSG;
