@@ -15,7 +15,7 @@
 
 #define CONNECTIONS_MAX 64
 #define REQUESTS_MAX    256
-#define REQUEST_BYTES   (size_t)(1024 * 1024)
+#define REQUEST_BYTES   (size_t)(4 * 1024 * 1024)
 #define WAIT_MS         10000
 
 struct connection {

@@ -31,6 +31,12 @@ static void test_what_is_sent(void **state)
 	assert_true(answer.json);
 	assert_false(answer.maybe_done);
 	assert_string_equal(strbuf_str(&answer.body), "{}");
+
+	/* Nothing is tidied up on the way. */
+	cleanup(http_answer) struct http_answer dots = { 0 };
+	assert_int_equal(bench_do(&bench, HTTP_GET, "/a/../b/./c", LONG_MS, &dots), 0);
+	text = server_request(bench.server, 1);
+	assert_ptr_equal(strstr(text, "GET /a/../b/./c HTTP/1.1\r\n"), text);
 	bench_stop(&bench);
 }
 
@@ -51,14 +57,14 @@ static void test_methods(void **state)
 		{ HTTP_POST, "POST /t ", 0, "\r\nContent-Length: 0\r\n", "Content-Type" },
 		{ HTTP_DELETE, "DELETE /t ", 0, "\r\nAuthorization: ", "Content-" },
 		/* large enough that libcurl would ask "Expect: 100-continue" */
-		{ HTTP_PUT, "PUT /t ", 300000, "\r\nContent-Length: 300000\r\n", "Expect" },
+		{ HTTP_PUT, "PUT /t ", 1500000, "\r\nContent-Length: 1500000\r\n", "Expect" },
 	};
 	struct bench bench;
-	char *body = malloc(300001);
+	char *body = malloc(1500001);
 
 	assert_non_null(body);
-	memset(body, 'x', 300000);
-	body[300000] = '\0';
+	memset(body, 'x', 1500000);
+	body[1500000] = '\0';
 	bench_start(&bench, script, COUNT(script), NULL, 2);
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		cleanup(http_answer) struct http_answer answer = { 0 };
@@ -206,6 +212,7 @@ static int redirect_to(
 	}
 	int err = bench_do(&bench, method, "/first", LONG_MS, &answer);
 	*ret_requests = server_requests(bench.server);
+	assert_int_equal(answer.attempts, *ret_requests);
 	if (!err) {
 		const char *second = server_request(bench.server, 1);
 		assert_ptr_equal(strstr(second, "GET /next?q=1 "), second);

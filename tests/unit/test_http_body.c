@@ -67,6 +67,21 @@ static void test_gzip(void **state)
 	strbuf_finish(&packed);
 }
 
+/* Only what does not say so is unpacked by us: one label is one layer. */
+static void test_gzip_in_gzip(void **state)
+{
+	struct strbuf inner = pack("{}", 2);
+	struct strbuf outer = pack(inner.buf, inner.len);
+	cleanup(http_answer) struct http_answer answer = { 0 };
+	cleanup(strbuf) struct strbuf reply =
+		reply_of("Content-Encoding: gzip\r\n", outer.buf, outer.len, 0);
+	assert_int_equal(get(&reply, AFTER_KEEP, LONG_MS, &answer), 0);
+	assert_int_equal(answer.body.len, inner.len);
+	assert_memory_equal(answer.body.buf, inner.buf, inner.len);
+	strbuf_finish(&inner);
+	strbuf_finish(&outer);
+}
+
 /* A small answer that unpacks to more than is allowed. */
 static void test_gzip_is_bounded(void **state)
 {
@@ -286,21 +301,40 @@ static void test_sink_gets_no_errors(void **state)
 	strbuf_finish(&collector.text);
 }
 
-static void test_sink_refuses(void **state)
+static void test_sink_is_bounded(void **state)
 {
-	cleanup(strbuf) struct strbuf whole = reply_of("", "{\"a\":1}", 7, 0);
-	struct reply script[] = { { whole.buf, whole.len, AFTER_KEEP } };
-	struct collector collector = { .text = STRBUF_INIT(1000), .refuse = -ENOSPC };
+	static char text[BENCH_MAX_ANSWER + 1];
+	memset(text, 'x', sizeof(text));
+	cleanup(strbuf) struct strbuf reply = reply_of("", text, sizeof(text), 0);
+	struct reply script[] = { { reply.buf, reply.len, AFTER_KEEP } };
+	struct collector collector = { .text = STRBUF_INIT(2 * sizeof(text)) };
 	cleanup(http_answer) struct http_answer answer = { 0 };
 
-	assert_int_equal(get_into(&collector, script, COUNT(script), &answer), -ENOSPC);
+	assert_int_equal(get_into(&collector, script, COUNT(script), &answer), -EFBIG);
+	assert_true(collector.text.len <= BENCH_MAX_ANSWER);
 	assert_int_equal(answer.attempts, 1);
+	strbuf_finish(&collector.text);
+}
+
+static void test_sink_refuses(void **state)
+{
+	static const char *const bodies[] = { "{\"a\":1}", "1" };
+	for (size_t i = 0; i < COUNT(bodies); i++) {
+		cleanup(strbuf) struct strbuf whole = reply_of("", bodies[i], strlen(bodies[i]), 0);
+		struct reply script[] = { { whole.buf, whole.len, AFTER_KEEP } };
+		struct collector collector = { .text = STRBUF_INIT(1000), .refuse = -ENOSPC };
+		cleanup(http_answer) struct http_answer answer = { 0 };
+
+		assert_int_equal(get_into(&collector, script, COUNT(script), &answer), -ENOSPC);
+		assert_int_equal(answer.attempts, 1);
+	}
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gzip),
+		cmocka_unit_test(test_gzip_in_gzip),
 		cmocka_unit_test(test_gzip_is_bounded),
 		cmocka_unit_test(test_bad_gzip),
 		cmocka_unit_test(test_gzip_cut_off),
@@ -312,6 +346,7 @@ int main(void)
 		cmocka_unit_test(test_status_comes_before_a_cut_body),
 		cmocka_unit_test(test_sink),
 		cmocka_unit_test(test_sink_gets_no_errors),
+		cmocka_unit_test(test_sink_is_bounded),
 		cmocka_unit_test(test_sink_refuses),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

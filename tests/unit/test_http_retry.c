@@ -51,6 +51,7 @@ static void test_dropped_connections_are_repeated(void **state)
 		{ "", 0, AFTER_CLOSE },
 		{ "HTTP/1.1 20", 0, AFTER_CLOSE },
 		{ "HTTP/1.1 200 OK\r\nContent-Le", 0, AFTER_CLOSE },
+		{ "HTTP/1.1 103 E\r\n\r\nHTTP/1.1 200 OK\r\nContent-Le", 0, AFTER_CLOSE },
 		GOOD,
 	};
 	struct bench bench;
@@ -58,7 +59,7 @@ static void test_dropped_connections_are_repeated(void **state)
 
 	bench_start(&bench, script, COUNT(script), NULL, 2);
 	assert_int_equal(bench_do(&bench, HTTP_GET, "/t", LONG_MS, &answer), 0);
-	assert_int_equal(answer.attempts, 4);
+	assert_int_equal(answer.attempts, 5);
 	bench_stop(&bench);
 }
 
@@ -201,6 +202,21 @@ static void test_retries_that_run_out(void **state)
 		assert_int_equal(counters.errors, 1);
 		bench_stop(&bench);
 	}
+}
+
+/* An answer says more than what became of the connection later. */
+static void test_answer_then_drops(void **state)
+{
+	static const struct reply script[] = { { "HTTP/1.1 429 T\r\n" EMPTY, 0, AFTER_CLOSE },
+		{ "", 0, AFTER_CLOSE } };
+	struct bench bench;
+	cleanup(http_answer) struct http_answer answer = { 0 };
+
+	bench_start(&bench, script, COUNT(script), NULL, 2);
+	assert_int_equal(bench_do(&bench, HTTP_GET, "/t", 600, &answer), -EBUSY);
+	assert_int_equal(answer.status, 429);
+	assert_true(answer.attempts > 1);
+	bench_stop(&bench);
 }
 
 /* A real answer, then an attempt that is cut off before it had much time: the answer counts. */
@@ -384,6 +400,7 @@ int main(void)
 		cmocka_unit_test(test_asked_date),
 		cmocka_unit_test(test_asked_for_too_much),
 		cmocka_unit_test(test_retries_that_run_out),
+		cmocka_unit_test(test_answer_then_drops),
 		cmocka_unit_test(test_answer_then_a_short_attempt),
 		cmocka_unit_test(test_answer_then_a_hang),
 		cmocka_unit_test(test_hang),
