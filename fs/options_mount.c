@@ -365,7 +365,7 @@ int options_gather_fuse(struct reading *reading)
 		add_fuse(&all, "ro", NULL);
 	}
 	if (reading->fuse.len > 0) {
-		strbuf_addc(&all, ',');
+		strbuf_adds(&all, all.len > 0 ? "," : "");
 		strbuf_add(&all, reading->fuse.buf, reading->fuse.len);
 	}
 	if (reading->fuse.err == -EFBIG) {
