@@ -6,6 +6,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,7 +93,12 @@ static void converse(struct tls_server *server, SSL *ssl)
 static void *run(void *arg)
 {
 	struct tls_server *server = arg;
+	sigset_t pipes;
 	int fd;
+	/* Of this thread alone: the engine must get by without. */
+	sigemptyset(&pipes);
+	sigaddset(&pipes, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipes, NULL);
 	while ((fd = accept(server->listener, NULL, NULL)) >= 0) {
 		SSL *ssl = SSL_new(server->context);
 		SSL_set_fd(ssl, fd);
