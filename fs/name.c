@@ -64,6 +64,7 @@ char *name_decode(const char *file_name)
 		}
 	}
 	char *name = strbuf_detach(&out, NULL);
+	strbuf_finish(&out);
 	/* Only what encodes to just this: one file name a name. */
 	char *again = name && !bad ? name_encode(name) : NULL;
 	bool same = again && strcmp(again, file_name) == 0;
@@ -79,6 +80,9 @@ char *name_decode(const char *file_name)
 bool name_is_unremovable(const char *name)
 {
 	size_t len = strlen(name);
+	if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0) {
+		return true;
+	}
 	if (len == 0 || isspace((unsigned char)name[0]) || isspace((unsigned char)name[len - 1])) {
 		return true;
 	}
