@@ -207,7 +207,11 @@ static int adopt_name(struct config *config, struct json_slice outer, struct str
 		return -EINVAL;
 	}
 	char *name = json_decode_cstr(outer);
-	int err = name ? config_set(config, "name", name) : -EINVAL;
+	if (!name) {
+		strbuf_adds(why, "\"name\" is text with a NUL");
+		return -EINVAL;
+	}
+	int err = config_set(config, "name", name);
 	free(name);
 	return err;
 }
