@@ -485,7 +485,7 @@ static void *work(void *arg)
 			times_set(times, worker->start + j, 1, at((time_t)(worker->start + j)));
 		}
 		if (times_save(times, worker->place->path) < 0) {
-			return "failed";
+			return arg;
 		}
 		times_destroy(times);
 	}
