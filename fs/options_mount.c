@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "fs/options_priv.h"
 
 enum kind { KIND_FLAG, KIND_SECONDS, KIND_COUNT, KIND_BYTES, KIND_TEXT, KIND_FILE, KIND_OTHER };
@@ -323,7 +322,7 @@ static int take_option(struct reading *reading, char *option)
 /* The argument of one -o. */
 int options_take_list(struct reading *reading, const char *list)
 {
-	cleanup(free) char *option = malloc(strlen(list) + 1);
+	char *option = malloc(strlen(list) + 1);
 	if (!option) {
 		strbuf_adds(reading->why, "out of memory");
 		return -ENOMEM;
@@ -341,6 +340,7 @@ int options_take_list(struct reading *reading, const char *list)
 		list += *list == ',';
 		err = len > 0 ? take_option(reading, option) : 0;
 	}
+	free(option);
 	return err;
 }
 

@@ -32,13 +32,15 @@ struct times *times_create(void)
 
 void times_destroy(struct times *times)
 {
-	struct seen *seen, *next;
 	if (!times) {
 		return;
 	}
-	HASH_ITER (hh, times->seen, seen, next) {
-		HASH_DEL(times->seen, seen);
+	struct seen *seen = times->seen;
+	HASH_CLEAR(hh, times->seen);
+	while (seen) {
+		struct seen *next = seen->hh.next;
 		free(seen);
+		seen = next;
 	}
 	pthread_mutex_destroy(&times->lock);
 	free(times);
@@ -70,7 +72,8 @@ struct timespec times_now(struct times *times)
 	return now;
 }
 
-/* The entry of an inode, made if need be; NULL: no memory. Takes the lock as held. */
+/* The entry of an inode, made if need be; NULL: no memory. Takes the lock as held.
+ * NOLINTNEXTLINE(readability-function-size): uthash is made of macros */
 static struct seen *seen_of(struct times *times, uint64_t ino)
 {
 	struct seen *seen;
@@ -148,7 +151,7 @@ int times_export(struct times *times, struct times_entry **ret_entries, size_t *
 		}
 	}
 	pthread_mutex_unlock(&times->lock);
-	if (count < size) {
+	if (size > 0 && !entries) {
 		return -ENOMEM;
 	}
 	*ret_entries = entries;

@@ -140,7 +140,7 @@ static int read_whole(const char *path, char **ret_file, size_t *ret_len)
 /* The entries of a file; none where there is no file. -EBADMSG: it is damaged. */
 static int read_entries(const char *path, struct times_entry **ret_entries, size_t *ret_count)
 {
-	cleanup(free) char *file = NULL;
+	char *file = NULL;
 	size_t len = 0;
 	int err = read_whole(path, &file, &len);
 	if (err == -ENOENT) {
@@ -148,7 +148,11 @@ static int read_entries(const char *path, struct times_entry **ret_entries, size
 		*ret_count = 0;
 		return 0;
 	}
-	return err < 0 ? err : decode(file, len, ret_entries, ret_count);
+	if (err == 0) {
+		err = decode(file, len, ret_entries, ret_count);
+	}
+	free(file);
+	return err;
 }
 
 static char *path_with(const char *path, const char *suffix)
@@ -204,15 +208,20 @@ static int read_or_set_aside(const char *path, struct times_entry **ret_entries,
 
 int times_load(struct times *times, const char *path)
 {
-	cleanup(free) struct times_entry *entries = NULL;
+	struct times_entry *entries = NULL;
 	size_t count = 0;
 	int err = read_entries(path, &entries, &count);
 	if (err == -EBADMSG) {
 		/* Another mount may be replacing it just now: look again before judging. */
-		cleanup(fd) int lock = lock_file(path);
+		int lock = lock_file(path);
 		err = lock < 0 ? lock : read_or_set_aside(path, &entries, &count);
+		fd_cleanup(&lock);
 	}
-	return err < 0 ? err : times_import(times, entries, count);
+	if (err == 0) {
+		err = times_import(times, entries, count);
+	}
+	free(entries);
+	return err;
 }
 
 static int write_whole(int fd, const char *bytes, size_t len)
@@ -232,11 +241,13 @@ static int write_whole(int fd, const char *bytes, size_t len)
 static void sync_directory(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	cleanup(free) char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
-	cleanup(fd) int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 	if (fd >= 0) {
 		fsync(fd);
+		close(fd);
 	}
+	free(dir);
 }
 
 /* Under the lock, so that the temporary file can always have the same name: one that a killed
@@ -331,15 +342,17 @@ static int merge(
 
 static int save_locked(struct times *times, const char *path)
 {
-	cleanup(free) struct times_entry *entries = NULL;
-	cleanup(free) char *file = NULL;
+	struct times_entry *entries = NULL;
 	size_t count = 0, len = 0;
 	int err = merge(times, path, &entries, &count);
 	if (err < 0) {
 		return err;
 	}
-	file = encode(entries, count, &len);
-	return file ? replace_file(path, file, len) : -ENOMEM;
+	char *file = encode(entries, count, &len);
+	err = file ? replace_file(path, file, len) : -ENOMEM;
+	free(file);
+	free(entries);
+	return err;
 }
 
 int times_save(struct times *times, const char *path)
