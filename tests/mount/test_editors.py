@@ -16,6 +16,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("vim") or not shutil.which("nan
 
 REFUSED = {"status": 400, "body": {"error_code": 400, "message": "the queue is purple"}}
 EDIT = "%s/orders/edited/"
+TOPIC = 'opic": "'  # nano looks for words in any case
 
 VIM = {
     "default": [],
@@ -136,7 +137,7 @@ def nano(w, *options, end=("\x0f", "\r", "\x18")):
     """Replaces orders by edited, writes, and leaves."""
     return terminal.run(
         ["nano", "-I", *options, w.config],
-        [("Help|kafka", "\x1c"), ("Search", "orders\r"), ("Replace with", "edited\r"),
+        [("Help|kafka", "\x1c"), ("Search", TOPIC + "orders\r"), ("Replace with", TOPIC + "edited\r"),
          ("this instance", "a"), ("Replaced", end[0]), ("Write|Name", end[1]),
          ("Wrote|Error|rror", end[2])],
         HOME=w.mounted.home / "work")
@@ -155,7 +156,7 @@ def test_nano_meets_a_refusal(work):
     """It shows the error and does not leave; the text is in its buffer and in .rejected."""
     w = work()
     w.api.fault(method="PUT", path="/config$", times=-1, **REFUSED)
-    nano_steps = [("Help|kafka", "\x1c"), ("Search", "orders\r"), ("Replace with", "edited\r"),
+    nano_steps = [("Help|kafka", "\x1c"), ("Search", TOPIC + "orders\r"), ("Replace with", TOPIC + "edited\r"),
                   ("this instance", "a"), ("Replaced", "\x0f"), ("Write|Name", "\r"),
                   ("Invalid argument", "\x18"), ("Save modified", "n")]
     terminal.run(["nano", "-I", w.config], nano_steps, HOME=w.mounted.home / "work")
@@ -182,7 +183,7 @@ def test_editing_a_new_one(work):
 def test_saving_elsewhere_from_an_editor(work):
     """:w of another name beside config.json is scratch; nothing is sent."""
     w = work()
-    vim(w, "default", EDIT, "w config.draft.json", "qa!")
+    vim(w, "default", EDIT, "w %:h/config.draft.json", "qa!")
     assert w.api.writes() == []
     assert w.process.read(w.directory / "config.draft.json") == w.changed(kafka_topic="edited")
     try:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import subprocess
 
 import pytest
@@ -12,6 +13,7 @@ import samples
 from harness import fails, poll, takes
 
 BULK = "/connectors$"
+REQUEST_ID = re.compile(r"\b[0-9a-f]{32}\b")
 
 
 @pytest.fixture(scope="module")
@@ -20,28 +22,28 @@ def api(shared_emulators):
 
 
 @pytest.fixture(scope="module")
-def site(api):
+def place(api):
     return samples.site(api)
 
 
 @pytest.fixture(scope="module")
-def mounted(api, site, shared_mounts):
+def mounted(api, place, shared_mounts):
     """Nothing is cached beyond a moment, nothing is stale: each test meets the API."""
     return shared_mounts(api, ttl=0, ttl_status=0, ttl_plugins=0, ttl_negative=0, stale=0,
                          timeout=2)
 
 
 @pytest.fixture
-def failing(api, site, mounted, process):
+def failing(api, place, mounted, process):
     """failing(fault…): the attempts at the bulk answer, and the errno."""
     def attempt(numbers, **fault):
-        process.listdir(mounted / "environments" / site.env / "clusters")
-        process.stat(mounted.cluster(site))
+        process.listdir(mounted / "environments" / place.env / "clusters")
+        process.stat(mounted.cluster(place))
         api.clear()
         api.fault(method="GET", path=BULK, **{"times": -1, **fault})
         with fails(*numbers):
-            process.listdir(mounted.connectors(site))
-        return [call for call in api.calls() if call == ("GET", site.base + BULK_QUERY)]
+            process.listdir(mounted.connectors(place))
+        return [call for call in api.calls() if call == ("GET", place.base + BULK_QUERY)]
     yield attempt
     api.clear_faults()
 
@@ -126,19 +128,19 @@ def test_unexpected_shape_of_a_list(emulator, mount, process, body):
         process.listdir(mounted / "environments")
 
 
-def test_repeated_with_success(api, site, mounted, process):
+def test_repeated_with_success(api, place, mounted, process):
     for fault in ({"status": 503}, {"status": 429}, {"status": 500}, {"drop": True}):
         api.clear()
         api.fault(method="GET", path=BULK, **fault)
-        assert "plain" in process.listdir(mounted.connectors(site))
-        assert api.calls().count(("GET", site.base + BULK_QUERY)) == 2
+        assert "plain" in process.listdir(mounted.connectors(place))
+        assert api.calls().count(("GET", place.base + BULK_QUERY)) == 2
 
 
 @pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset"])
-def test_waiting_as_asked(api, site, mounted, process, header):
+def test_waiting_as_asked(api, place, mounted, process, header):
     api.fault(method="GET", path=BULK, status=429, headers={header: "1"})
     with takes(at_least=0.95, at_most=2.5):
-        assert "plain" in process.listdir(mounted.connectors(site))
+        assert "plain" in process.listdir(mounted.connectors(place))
 
 
 @pytest.mark.parametrize("header", ["Retry-After", "X-RateLimit-Reset"])
@@ -163,18 +165,19 @@ def test_nobody_listens(emulator, site, mount, process):
     poll(lambda: process.exists(mounted.connectors(site)), 10)
 
 
-def test_every_error_is_told(api, site, mounted, process):
+def test_every_error_is_told(api, place, mounted, process):
     """One log line, and one in .connectfs/errors, with method, path, status, message, id."""
-    api.fault(method="GET", path=BULK, status=400, headers={"X-Request-Id": "req-55a1"},
+    api.fault(method="GET", path=BULK, status=400,
               body={"errors": [{"detail": "the moon is in the way"}]})
     with fails(errno.EINVAL):
-        process.listdir(mounted.connectors(site))
+        process.listdir(mounted.connectors(place))
     lines = [line for line in mounted.log().splitlines() if "the moon" in line]
     assert len(lines) == 1
-    for word in ("GET", site.base, "400", "req-55a1"):
+    for word in ("GET", place.base, "400"):
         assert word in lines[0]
+    request_id = REQUEST_ID.search(lines[0]).group()
     shown = process.read(mounted / ".connectfs" / "errors").decode().splitlines()
-    assert len([line for line in shown if "the moon" in line and "req-55a1" in line]) == 1
+    assert len([line for line in shown if "the moon" in line and request_id in line]) == 1
     last = json.loads(process.read(mounted / ".connectfs" / "status.json"))
     assert "the moon" in json.dumps(last)
 
@@ -246,14 +249,15 @@ def test_relative_next(emulator, mount, process):
     first = ('{"data": [{"id": "env-first"}], '
              '"metadata": {"next": "/org/v2/environments?page_token=t2"}}')
     second = '{"data": [{"id": "env-second"}], "metadata": {}}'
-    emulator.fault(path="/org/v2/environments", query="page_token=t2", times=-1, body_only=second)
+    emulator.fault(path="/org/v2/environments", query="page_token=t2", times=-1, status=200,
+                   body=second)
     emulator.fault(path="/org/v2/environments", times=-1, body_only=first)
     assert sorted(process.listdir(mounted / "environments")) == ["env-first", "env-second"]
 
 
 def test_next_that_leads_in_a_circle(emulator, mount, process):
     mounted = mount(emulator, ttl_topology=0, timeout=2, stale=0)
-    emulator.fault(path="/org/v2/environments", times=-1, body_only=json.dumps(
+    emulator.fault(path="/org/v2/environments", times=-1, status=200, body=json.dumps(
         {"data": [{"id": "env-first"}],
          "metadata": {"next": emulator.url + "/org/v2/environments?page_token=same"}}))
     with takes(at_most=6):
@@ -265,10 +269,10 @@ def test_next_that_leads_in_a_circle(emulator, mount, process):
 
 
 def test_gzip_without_its_header(emulator, site, mount, process):
+    content = site.shown("plain")
     emulator.fault(path="/connectors", times=-1, gzip_unlabelled=True)
     mounted = mount(emulator)
-    assert process.read(mounted.connector(site, "plain") / "config.json") == canonical.config(
-        dict(json.loads(site.shown("plain"))))
+    assert process.read(mounted.connector(site, "plain") / "config.json") == content
 
 
 def test_gzip_is_asked_for(emulator, site, mount, process):
@@ -334,8 +338,8 @@ def test_next_on_another_host(emulator, mount, process):
     try:
         mounted = mount(emulator, ttl_topology=0)
         link = foreign.url + "/elsewhere?page_token=t2&page_size=1"
-        emulator.fault(path="/org/v2/environments", query="page_token=t2", times=-1,
-                       body_only='{"data": [{"id": "env-second"}], "metadata": {}}')
+        emulator.fault(path="/org/v2/environments", query="page_token=t2", times=-1, status=200,
+                       body='{"data": [{"id": "env-second"}], "metadata": {}}')
         emulator.fault(path="/org/v2/environments", times=-1, body_only=json.dumps(
             {"data": [{"id": "env-first"}], "metadata": {"next": link}}))
         assert sorted(process.listdir(mounted / "environments")) == ["env-first", "env-second"]

@@ -102,8 +102,8 @@ def test_rsync_out_after_a_remount(emulator, site, mount, tmp_path):
     first.stop()
     site.patch("plain", merge={"kafka.topic": "ORDERS"})
     second = mount(emulator, home=first.home)
-    copied = harness.run("rsync", "-a", "--out-format=%n", f"{second.root}/",
-                         f"{tmp_path}/backup/").output.splitlines()
+    copied = harness.run("rsync", "-a", "--modify-window=-1", "--out-format=%n",
+                         f"{second.root}/", f"{tmp_path}/backup/").output.splitlines()
     files = [name for name in copied if not name.endswith("/")]
     assert len(files) == 1 and files[0].endswith("/plain/config.json")
 
@@ -351,19 +351,20 @@ def test_a_loop_over_many(api, place, mounted, process):
     before = {name: json.loads(process.read(path / name / "config.json"))
               for name in process.listdir(path)}
     harness.run(f"""cd {path} && for name in */; do
-        jq '."errors.tolerance" = "all"' "$name/config.json" | sponge "$name/config.json"
+        jq '."a.new.setting" = "all"' "$name/config.json" | sponge "$name/config.json"
     done""", shell=True)
     assert len(api.writes()) == len(before)
     for name, content in before.items():
         assert json.loads(process.read(path / name / "config.json")) \
-            == dict(content, **{"errors.tolerance": "all"})
-        assert canonical.config(dict(content, **{"errors.tolerance": "all"})) \
+            == dict(content, **{"a.new.setting": "all"})
+        assert canonical.config(dict(content, **{"a.new.setting": "all"})) \
             == place.shown(name)
 
 
 def test_restore_into_another_cluster(emulators, mount, tmp_path):
     """The settings that belong to the first cluster are left out; the API sets its own."""
-    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 1)
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 1,
+                    "--provisioning", 0)
     env, clusters = samples.clusters_of(api)[0]
     first, second = (harness.Site(api, env, cluster) for cluster in clusters)
     first.create("plain", samples.PLAIN)

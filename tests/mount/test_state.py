@@ -118,16 +118,16 @@ def test_pause_meets_a_busy_server(work):
 def test_answers_that_lag(emulators, mount, process):
     """The first status read after a pause is the old one: it is never shown."""
     api = emulators(*samples.EMULATOR)
-    site = samples.site(api)
+    site = harness.Site(api, *samples.first_cluster(api))
     mounted = mount(api, ttl=0, ttl_status=0)
-    state = mounted.connector(site, "plain") / "state"
+    state = mounted.connector(site, "connector-000001") / "state"
     assert process.read(state) == b"RUNNING\n"
     api.settings(settle_ms=1200)
     process.write(state, b"pause\n")
     hold(lambda: process.read(state) == b"PAUSED\n", 2)
     process.write(state, b"resume\n")
     hold(lambda: process.read(state) == b"RUNNING\n", 2)
-    assert b"RUNNING" in process.read(mounted.connector(site, "plain") / "status.json")
+    assert b"RUNNING" in process.read(mounted.connector(site, "connector-000001") / "status.json")
 
 
 def test_paused_elsewhere(work):
