@@ -322,6 +322,18 @@ bool config_equal(const struct config *a, const struct config *b)
 	return !differs;
 }
 
+bool config_covers(const struct config *live, const struct config *wanted)
+{
+	for (size_t i = 0; i < wanted->count; i++) {
+		const struct setting *setting = &wanted->settings[i];
+		const char *its = config_get(live, setting->name);
+		if (!its || (strcmp(its, setting->value) != 0 && !config_is_mask(its))) {
+			return false;
+		}
+	}
+	return true;
+}
+
 void config_diff(const struct config *before, const struct config *after,
 	void (*differs)(void *arg, const char *name, const char *before, const char *after),
 	void *arg)

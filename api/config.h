@@ -59,6 +59,10 @@ bool config_same_value(const char *a, const char *b);
 /* Equal as settings, whatever the order and the length of masks. */
 bool config_equal(const struct config *a, const struct config *b);
 
+/* Whether a live configuration has all settings of a wanted one; a secret that is masked live is
+ * taken for the wanted one. */
+bool config_covers(const struct config *live, const struct config *wanted);
+
 /* Calls back for every setting that differs, in order; a or b is NULL where it is not set. */
 void config_diff(const struct config *before, const struct config *after,
 	void (*differs)(void *arg, const char *name, const char *before, const char *after),

@@ -138,12 +138,6 @@ void http_destroy(struct http *http)
 	curl_global_cleanup();
 }
 
-static void refuse(const struct http_request *request, int err)
-{
-	struct http_answer answer = { .err = err, .retry_after = -1 };
-	request->done(&answer, request->arg);
-}
-
 static struct http_call *call_new(struct http *http, const struct http_request *request)
 {
 	struct http_call *call = calloc(1, sizeof(*call));
@@ -162,12 +156,11 @@ static struct http_call *call_new(struct http *http, const struct http_request *
 	return call;
 }
 
-void http_submit(struct http *http, const struct http_request *request, struct http_call **ret_call)
+int http_submit(struct http *http, const struct http_request *request, struct http_call **ret_call)
 {
 	struct http_call *call = call_new(http, request);
 	if (!call) {
-		refuse(request, -ENOMEM);
-		return;
+		return -ENOMEM;
 	}
 	pthread_mutex_lock(&http->lock);
 	bool closed = http->closed;
@@ -181,10 +174,10 @@ void http_submit(struct http *http, const struct http_request *request, struct h
 	if (closed) {
 		http_flight_free(call->flight);
 		free(call);
-		refuse(request, -ECANCELED);
-		return;
+		return -ECANCELED;
 	}
 	curl_multi_wakeup(http->multi);
+	return 0;
 }
 
 void http_cancel(struct http *http, struct http_call *call)
@@ -240,7 +233,11 @@ int http_perform(
 	waited.done = on_done;
 	waited.arg = &waiter;
 	waited.sink = request->sink ? &waiter.sink : NULL;
-	http_submit(http, &waited, NULL);
+	int err = http_submit(http, &waited, NULL);
+	if (err < 0) {
+		*ret_answer = (struct http_answer){ .err = err, .retry_after = -1 };
+		waiter.has_ended = true;
+	}
 	pthread_mutex_lock(&waiter.lock);
 	while (!waiter.has_ended) {
 		pthread_cond_wait(&waiter.ended, &waiter.lock);

@@ -100,13 +100,11 @@ void http_destroy(struct http *http);
 
 /* GETs are repeated until the deadline (error.h: which answers; retry.h: when)
  * unless `once`; other methods are attempted once. Identical GETs without a
- * sink that are under way share one request. Never fails at once: errors come
- * to `done`. ret_call may be NULL; it is set before `done` can run, and valid until `done` has
- * returned. Two errors come to `done` on the calling thread, before the return and without a
- * ret_call: -ENOMEM, and -ECANCELED once http_destroy has ended the rest. A GET never shares an
+ * sink that are under way share one request. 0, or at once -ENOMEM, or
+ * -ECANCELED after http_destroy has ended the rest: then `done` is not called. ret_call may be
+ * NULL; it is set before `done` can run, and valid until `done` has returned. A GET never shares an
  * answer that was asked for before a request of another method ended. */
-void http_submit(
-	struct http *http, const struct http_request *request, struct http_call **ret_call);
+int http_submit(struct http *http, const struct http_request *request, struct http_call **ret_call);
 /* `done` comes later, on the engine's thread: with -ECANCELED unless an end was already under
  * way. Others that share the request are not concerned. */
 void http_cancel(struct http *http, struct http_call *call);

@@ -16,7 +16,8 @@ struct confirmation {
 	char *target; /* of the request under way */
 };
 
-static void ask(struct confirmation *confirmation, char *target,
+/* 0, or -errno: nothing was asked. */
+static int ask(struct confirmation *confirmation, char *target,
 	void (*done)(struct http_answer *answer, void *arg))
 {
 	struct fs *fs = confirmation->document->fs;
@@ -24,12 +25,12 @@ static void ask(struct confirmation *confirmation, char *target,
 	confirmation->target = target;
 	struct http_request request = {
 		.method = HTTP_GET,
-		.target = target ? target : "/",
+		.target = target,
 		.deadline = clock_now_ms() + fs->options->timeout,
 		.done = done,
 		.arg = confirmation,
 	};
-	http_submit(fs->http, &request, NULL);
+	return target ? http_submit(fs->http, &request, NULL) : -ENOMEM;
 }
 
 /* Under the lock. `gone`: what is not seen is believed to be gone. */
@@ -103,13 +104,13 @@ static void list_done(struct http_answer *answer, void *arg)
 		settle(confirmation, false);
 	} else {
 		struct item *item = first_unseen(document);
-		if (item) {
-			ask(confirmation,
-				url_target(CLOUD_CONNECTOR, document->environment,
-					document->cluster, item->name),
-				one_done);
-		} else {
-			settle(confirmation, true);
+		int asked = item ? ask(confirmation,
+					   url_target(CLOUD_CONNECTOR, document->environment,
+						   document->cluster, item->name),
+					   one_done)
+				 : 1;
+		if (asked != 0) {
+			settle(confirmation, asked > 0);
 		}
 	}
 	fs_unlock(fs);
@@ -123,6 +124,9 @@ void confirm_absence(struct document *document, int64_t started)
 		return;
 	}
 	*confirmation = (struct confirmation){ .document = document, .started = started };
-	ask(confirmation, url_target(CLOUD_CONNECTORS, document->environment, document->cluster),
-		list_done);
+	if (ask(confirmation,
+		    url_target(CLOUD_CONNECTORS, document->environment, document->cluster),
+		    list_done) < 0) {
+		settle(confirmation, false);
+	}
 }

@@ -354,7 +354,7 @@ void connector_saved(struct item *item, struct part *config)
 		overlay->config = part_ref(config);
 	}
 	part_unref(before);
-	item_set_part(item, PART_CONFIG, config, clock_now_ms());
+	item_set_part(item, PART_CONFIG, config, fs_moment(item->document->fs));
 }
 
 struct item *connector_created(
@@ -366,7 +366,7 @@ struct item *connector_created(
 	if (!overlay) {
 		return NULL;
 	}
-	int64_t now = clock_now_ms();
+	int64_t now = fs_moment(document->fs);
 	struct strbuf status = STRBUF_INIT(4096);
 	strbuf_adds(&status, "{\"name\":");
 	json_encode(name, strlen(name), &status);
@@ -421,7 +421,7 @@ void connector_state_changed(struct item *item, const char *state)
 			strbuf_str(&before));
 		item_set_part(item, PART_STATUS,
 			status_with(item->parts[PART_STATUS], strbuf_str(&before), state),
-			clock_now_ms());
+			fs_moment(item->document->fs));
 	}
 	strbuf_finish(&before);
 }

@@ -11,6 +11,7 @@
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
+#include "fs/tree.h"
 
 static void item_destroy(struct item *item)
 {
@@ -151,20 +152,37 @@ int64_t document_ttl_left(const struct document *document, int64_t now)
 
 int64_t item_ttl_left(const struct item *item, enum part_kind kind, int64_t now)
 {
-	int64_t until = item->part_at[kind] + ttl_of_part(item->document, kind);
+	int64_t until = MOMENT_MS(item->part_at[kind]) + ttl_of_part(item->document, kind);
 	return item->part_at[kind] && until > now ? until - now : 0;
+}
+
+/* Expired from now on: what is stale may still serve where the API fails. */
+static void expire(struct document *document, int64_t now)
+{
+	struct item *item, *next;
+	document->retry_at = 0;
+	if (document->expires_at > now) {
+		document->expires_at = now;
+	}
+	HASH_ITER (hh, document->items, item, next) {
+		for (unsigned kind = 0; kind < PARTS; kind++) {
+			if (item_ttl_left(item, kind, now) > 0) {
+				item->part_at[kind] = (now - ttl_of_part(document, kind)) * 1000;
+			}
+		}
+	}
+}
+
+void document_expire(struct document *document)
+{
+	expire(document, clock_now_ms());
 }
 
 void documents_expire(struct fs *fs)
 {
 	struct document *document, *next;
-	struct item *item, *after;
 	HASH_ITER (hh, fs->documents, document, next) {
-		document->expires_at = 0;
-		document->retry_at = 0;
-		HASH_ITER (hh, document->items, item, after) {
-			memset(item->part_at, 0, sizeof(item->part_at));
-		}
+		document_expire(document);
 	}
 }
 
@@ -250,6 +268,7 @@ void document_drop_unseen(struct document *document)
 	struct item *item, *next;
 	HASH_ITER (hh, document->items, item, next) {
 		if (!item->seen) {
+			tree_forget_item(document->fs, item);
 			document_remove(item);
 		}
 	}

@@ -6,7 +6,8 @@
  * the same bytes leaves the parts as they are.
  *
  * Everything here is protected by the lock of struct fs; fetches run on the HTTP engine's thread
- * and take the lock only to bring their result in. Documents live until the fs is destroyed.
+ * and take the lock only to bring their result in. Moments are fs_moment's, other times monotonic
+ * milliseconds. Documents live until the fs is destroyed.
  */
 #ifndef FS_DOCUMENT_H
 #define FS_DOCUMENT_H
@@ -54,7 +55,7 @@ struct item {
 	struct document *document;
 	char *name; /* the API's; owned */
 	struct part *parts[PARTS];
-	int64_t part_at[PARTS]; /* when the request for it began, monotonic; 0: never */
+	int64_t part_at[PARTS]; /* the moment when the request for it began; 0: never */
 	int64_t failed_at[PARTS];
 	int failure[PARTS];
 	bool fetching[PARTS];
@@ -86,13 +87,11 @@ struct document {
 	char *target;
 	char *environment, *cluster; /* NULL where the kind has no such variable */
 	struct item *items;
-	int64_t fetched_at; /* when the last good fetch began; 0: never */
+	int64_t fetched_at; /* the moment when the last good fetch began; 0: never */
 	int64_t expires_at;
-	int64_t failed_at;    /* when the last failure came */
-	int64_t failed_start; /* when the failed fetch began */
+	int64_t failed_at;    /* the moment of the last failure */
+	int64_t failed_start; /* the moment when the failed fetch began */
 	int failure;          /* -errno; 0: the last fetch was good */
-	long failure_status;  /* HTTP's; 0: no answer came */
-	int64_t patience;     /* how long the next fetch may take; 0: the option's time */
 	int64_t retry_at;     /* while failing with a stale answer at hand: not before */
 	int64_t suspect_at;   /* since when answers lack most of the items; 0: they do not */
 	uint64_t listing;     /* hash of the set of names */
@@ -138,7 +137,8 @@ bool item_set_part(struct item *item, enum part_kind kind, struct part *part, in
 
 /* Fetches without anyone waiting; does nothing while one is under way. */
 void document_refresh(struct document *document, bool background);
-/* Forgets how fresh everything is. */
+/* Forgets how fresh a document, or everything, is. */
+void document_expire(struct document *document);
 void documents_expire(struct fs *fs);
 
 /* How long a part of this kind is believed, in milliseconds. */

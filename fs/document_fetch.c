@@ -1,5 +1,6 @@
 /* How documents are fetched, and what becomes of those who wait for them. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
@@ -16,9 +17,10 @@
 #include "fs/op.h"
 #include "fs/topology.h"
 
+#define CHECK_MS         5000 /* how long the start waits for its first answer */
 #define RETRY_STALE_MS   5000 /* between two attempts while a stale answer serves */
 #define REFRESH_STALE_MS 3000 /* how long a reader waits where a stale answer could serve */
-#define PAGES_MAX        10000
+#define PAGES_MAX        500
 #define SMALL_MAX        2 /* single parts asked for before it counts as a walk */
 
 struct fetch {
@@ -99,7 +101,11 @@ static int cut_member(void *arg, struct json_slice key, struct json_slice value)
 		return cut_page_data(fetch, value);
 	}
 	if (json_is(key, "metadata")) {
-		char *link = json_decode_cstr(json_get(value, "next"));
+		struct json_slice next = json_get(value, "next");
+		if (json_type(next) != JSON_STRING && json_type(next) != JSON_NULL && next.text) {
+			return -EBADMSG;
+		}
+		char *link = json_decode_cstr(next);
 		free(fetch->next);
 		fetch->next = link && *link ? http_next_target(fetch->stage->document->target, link)
 					    : NULL;
@@ -137,7 +143,8 @@ static const struct http_sink sink = { .data = sink_data, .restart = sink_restar
 
 static void page_done(struct http_answer *answer, void *arg);
 
-static void page_request(struct fetch *fetch, const char *target)
+/* 0, or -errno: nothing was asked. */
+static int page_request(struct fetch *fetch, const char *target)
 {
 	page_begin(fetch);
 	struct http_request request = {
@@ -149,7 +156,7 @@ static void page_request(struct fetch *fetch, const char *target)
 		.done = page_done,
 		.arg = fetch,
 	};
-	http_submit(fetch->stage->document->fs->http, &request, NULL);
+	return http_submit(fetch->stage->document->fs->http, &request, NULL);
 }
 
 static int cut_single(struct fetch *fetch, const struct http_answer *answer)
@@ -171,7 +178,9 @@ static int page_verdict(struct fetch *fetch, const struct http_answer *answer)
 		return fetch->err;
 	}
 	int err = json_cutter_end(&fetch->cutter);
-	if (err == 0 && fetch->stage->document->kind->paged && !fetch->data) {
+	const struct document_kind *kind = fetch->stage->document->kind;
+	char open = kind->name_member && !kind->paged ? '[' : '{';
+	if (err == 0 && (fetch->cutter.open != open || (kind->paged && !fetch->data))) {
 		err = -EBADMSG;
 	}
 	return err == 0 && fetch->pages > PAGES_MAX ? -EBADMSG : err;
@@ -186,17 +195,21 @@ static void page_done(struct http_answer *answer, void *arg)
 	fetch->pages++;
 	if (err == 0 && fetch->next) {
 		char *next = steal(fetch->next);
-		page_request(fetch, next);
+		err = page_request(fetch, next);
 		free(next);
-		return;
+		if (err == 0) {
+			return;
+		}
 	}
-	if (err < 0 && err != -ECANCELED) {
-		answer->err = err;
+	answer->err = err;
+	fs_lock(fs);
+	if (fs->check) {
+		fs->check->status = answer->status;
+		snprintf(fs->check->trouble, sizeof(fs->check->trouble), "%s", answer->trouble);
+	} else if (err < 0 && err != -ECANCELED) {
 		journal_answer(fs->journal, "GET", document->target, answer, NULL);
 	}
-	fs_lock(fs);
 	if (err < 0) {
-		document->failure_status = answer->status;
 		document_failed(document, fetch->stage->started, err);
 	} else if (document->kind->merge) {
 		document->kind->merge(document, steal(fetch->stage));
@@ -225,11 +238,12 @@ void document_refresh(struct document *document, bool background)
 	if (!fetch || !stage) {
 		free(fetch);
 		free(stage);
-		document_failed(document, now, -ENOMEM);
+		document_failed(document, fs_moment(fs), -ENOMEM);
 		return;
 	}
-	*stage = (struct stage){ .document = document, .started = now };
-	int64_t patience = document->patience ? document->patience : fs->options->timeout;
+	*stage = (struct stage){ .document = document, .started = fs_moment(fs) };
+	int64_t patience =
+		fs->check && fs->options->timeout > CHECK_MS ? CHECK_MS : fs->options->timeout;
 	if (can_serve_stale(document, now) && patience > REFRESH_STALE_MS) {
 		patience = REFRESH_STALE_MS;
 	}
@@ -237,7 +251,11 @@ void document_refresh(struct document *document, bool background)
 	fetch->deadline = now + patience;
 	fetch->background = background;
 	document->fetching = true;
-	page_request(fetch, document->target);
+	int err = page_request(fetch, document->target);
+	if (err < 0) {
+		fetch_destroy(fetch);
+		document_failed(document, fs_moment(fs), err);
+	}
 }
 
 void document_fetched(struct document *document, int64_t started, bool complete)
@@ -251,7 +269,7 @@ void document_fetched(struct document *document, int64_t started, bool complete)
 	}
 	document->fetching = false;
 	document->fetched_at = started;
-	document->expires_at = started + ttl;
+	document->expires_at = MOMENT_MS(started) + ttl;
 	document->failure = 0;
 	document->failed_at = document->retry_at = 0;
 	document->small = 0;
@@ -263,7 +281,7 @@ void document_failed(struct document *document, int64_t started, int err)
 {
 	int64_t now = clock_now_ms();
 	document->fetching = false;
-	document->failed_at = now;
+	document->failed_at = fs_moment(document->fs);
 	document->failed_start = started;
 	document->failure = err;
 	document->retry_at = now + RETRY_STALE_MS;
@@ -284,10 +302,12 @@ static int verdict(struct op *op, struct document *document, int64_t now)
 	if (is_passing(err)) {
 		return can_serve_stale(document, now) ? 0 : err;
 	}
-	if (document->environment && (err == -EACCES || err == -ENOENT || err == -EIO)) {
+	if (document->environment && !document->kind->single &&
+		(err == -EACCES || err == -ENOENT || err == -EIO)) {
 		return topology_verdict(op, document, err);
 	}
-	return err;
+	/* A list that is not found says nothing about what it would list. */
+	return err == -ENOENT && !document->kind->single ? -EIO : err;
 }
 
 int document_need(struct op *op, struct document *document)
@@ -295,19 +315,19 @@ int document_need(struct op *op, struct document *document)
 	struct fs *fs = op->fs;
 	int64_t now = clock_now_ms();
 	if (document_ttl_left(document, now) > 0 ||
-		(document->fetched_at && document->fetched_at >= op->started)) {
+		(document->fetched_at && document->fetched_at >= op->began)) {
 		fs->hits++;
 		return 0;
 	}
 	if (!document->fetching && document->failure) {
 		if (document->kind->single && !is_passing(document->failure) &&
-			now < document->failed_at + fs->options->ttl[TTL_NEGATIVE]) {
+			now < MOMENT_MS(document->failed_at) + fs->options->ttl[TTL_NEGATIVE]) {
 			return document->failure;
 		}
 		/* One that gave up before this op's deadline began is no verdict on it. */
 		bool mine =
-			document->failed_at >= op->started &&
-			(document->failure != -ETIMEDOUT || document->failed_start >= op->started);
+			document->failed_at >= op->began &&
+			(document->failure != -ETIMEDOUT || document->failed_start >= op->began);
 		if (mine) {
 			return verdict(op, document, now);
 		}
@@ -320,7 +340,8 @@ int document_need(struct op *op, struct document *document)
 	if (!op->peek) {
 		document_refresh(document, false);
 	}
-	return op_wait_document(op, document);
+	/* It fails at once only where there is no memory, or no engine any more. */
+	return document->fetching || op->peek ? op_wait_document(op, document) : document->failure;
 }
 
 /* One part of one item, asked for by itself. */
@@ -352,6 +373,11 @@ static void small_result(struct small *small, const struct http_answer *answer)
 		err = item_take_answer(item, small->kind, strbuf_str(&answer->body),
 			answer->body.len, small->started);
 	}
+	if (err == -ENOENT && small->document->suspect_at) {
+		/* So much is gone at once that the server is to say it twice. */
+		item->part_at[small->kind] = small->started;
+		return;
+	}
 	if (err == -ENOENT) {
 		err = item_not_found(item, small->kind, small->started);
 		if (err == -ENOENT) {
@@ -361,7 +387,7 @@ static void small_result(struct small *small, const struct http_answer *answer)
 	}
 	if (err < 0) {
 		item->failure[small->kind] = err;
-		item->failed_at[small->kind] = clock_now_ms();
+		item->failed_at[small->kind] = fs_moment(small->document->fs);
 	}
 }
 
@@ -394,7 +420,8 @@ static int small_request(struct item *item, enum part_kind kind, int64_t now)
 	char *target = url_target(
 		small_pattern(kind), document->environment, document->cluster, item->name);
 	if (small) {
-		*small = (struct small){ document, strdup(item->name), kind, now, target };
+		*small =
+			(struct small){ document, strdup(item->name), kind, fs_moment(fs), target };
 	}
 	if (!small || !target || !small->name) {
 		if (small) {
@@ -415,8 +442,12 @@ static int small_request(struct item *item, enum part_kind kind, int64_t now)
 		.deadline = now + patience,
 		.done = small_done,
 		.arg = small };
-	http_submit(fs->http, &request, NULL);
-	return 0;
+	int err = http_submit(fs->http, &request, NULL);
+	if (err < 0) {
+		item->fetching[kind] = false;
+		small_destroy(small);
+	}
+	return err;
 }
 
 /* Whether so many ask for single parts that the whole is cheaper. */
@@ -442,10 +473,10 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 {
 	struct document *document = item->document;
 	int64_t now = clock_now_ms();
-	bool stale_ok =
-		item->parts[kind] &&
-		now < item->part_at[kind] + ttl_of_part(document, kind) + op->fs->options->stale;
-	if (item_ttl_left(item, kind, now) > 0 || item->part_at[kind] >= op->started) {
+	bool stale_ok = item->parts[kind] && now < MOMENT_MS(item->part_at[kind]) +
+							     ttl_of_part(document, kind) +
+							     op->fs->options->stale;
+	if (item_ttl_left(item, kind, now) > 0 || item->part_at[kind] >= op->began) {
 		op->fs->hits++;
 		return 0;
 	}
@@ -458,8 +489,8 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 	}
 	if (item->failure[kind]) {
 		int err = item->failure[kind];
-		bool mine = item->failed_at[kind] >= op->started;
-		bool recent = now < item->failed_at[kind] + RETRY_STALE_MS;
+		bool mine = item->failed_at[kind] >= op->began;
+		bool recent = now < MOMENT_MS(item->failed_at[kind]) + RETRY_STALE_MS;
 		if (is_passing(err) && stale_ok && (mine || recent)) {
 			return 0;
 		}
@@ -467,7 +498,7 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 			return is_passing(err) ? err : topology_verdict(op, document, err);
 		}
 	}
-	if (document->failure && document->failed_at >= op->started) {
+	if (document->failure && document->failed_at >= op->began) {
 		return is_passing(document->failure) && stale_ok ? 0 : verdict(op, document, now);
 	}
 	if (document->failure && now < document->retry_at && stale_ok) {
@@ -479,6 +510,9 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 	op->fs->misses++;
 	if (is_walk(document, kind, now)) {
 		document_refresh(document, false);
+		if (!document->fetching) {
+			return document->failure;
+		}
 	} else {
 		int err = small_request(item, kind, now);
 		if (err < 0) {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "api/config.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/connectors.h"
@@ -124,6 +126,12 @@ static bool same_process(pid_t a, pid_t b)
 	return a == b || access(path, F_OK) == 0;
 }
 
+bool folder_takes_files(const struct folder *folder, pid_t pid, int64_t now)
+{
+	return folder->made || (folder->created_at && now < folder->created_at + RESTORED_MS &&
+				       same_process(pid, folder->creator));
+}
+
 struct part *folder_base(const struct folder *folder, pid_t pid)
 {
 	for (unsigned i = 0; i < BASES && folder->bases[i].config; i++) {
@@ -202,6 +210,25 @@ void folder_refuse(struct folder *folder, const char *text, size_t len, const ch
 			folder_put(folder, dir, "config.json.rejected", LOCAL_SCRATCH, text, len);
 		}
 		folder_put(folder, dir, "config.json.error", LOCAL_NOTE, why, strlen(why));
+	}
+}
+
+void folder_settle_undecided(struct folder *folder)
+{
+	cleanup(config) struct config wanted = { 0 };
+	cleanup(config) struct config live = { 0 };
+	cleanup(strbuf) struct strbuf why = STRBUF_INIT(1024);
+	struct entry *entry = entry_find(folder->entries, "config.json.rejected");
+	struct item *item = folder_item(folder);
+	if (!folder->undecided || !entry || !item || !item->parts[PART_CONFIG]) {
+		return;
+	}
+	const struct local *local = entry->node->local;
+	if (config_parse(local->data ? local->data : "", local->size, &wanted, NULL, &why) == 0 &&
+		config_of_answer(part_json(item->parts[PART_CONFIG]), &live) == 0 &&
+		config_covers(&live, &wanted)) {
+		folder->undecided = false;
+		folder_clear_refusal(folder);
 	}
 }
 

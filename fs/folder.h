@@ -45,6 +45,7 @@ struct folder {
 
 	bool made;          /* by mkdir, and not yet created by a save */
 	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
+	pid_t creator;      /* who saved it then */
 
 	struct node *draft; /* stands under config.json; counted; NULL: the server's content does */
 	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
@@ -73,6 +74,10 @@ struct document *folder_document(const struct folder *folder);
 /* The connector; NULL: there is none that we know of. */
 struct item *folder_item(const struct folder *folder);
 
+/* Whether read-only files may still be put beside config.json, as scratch: in a directory that
+ * mkdir made, and by who created the connector for two seconds more (so that `cp -r` ends well). */
+bool folder_takes_files(const struct folder *folder, pid_t pid, int64_t now);
+
 /* Notes what a process has seen of config.json (a reference is taken). */
 void folder_note_base(struct folder *folder, pid_t pid, struct part *config);
 /* What a process goes out from: its own base, else the newest, else what is shown. Borrowed; NULL.
@@ -91,6 +96,8 @@ void folder_touch(struct folder *folder);
 /* Keeps what was refused, and why; both vanish with the next good save. */
 void folder_refuse(struct folder *folder, const char *text, size_t len, const char *why);
 void folder_clear_refusal(struct folder *folder);
+/* Drops a refusal whose request, which nobody had answered, turns out to have been carried out. */
+void folder_settle_undecided(struct folder *folder);
 /* A save was refused less than 30 seconds ago. */
 bool folder_was_refused(const struct folder *folder, int64_t now);
 

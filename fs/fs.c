@@ -17,12 +17,12 @@
 #include "fs/op.h"
 #include "fs/removal.h"
 #include "fs/route.h"
+#include "fs/save.h"
 #include "fs/secrets.h"
 #include "fs/times.h"
 #include "fs/topology.h"
 #include "fs/tree.h"
 
-#define CHECK_MS   5000
 #define PATH_BYTES 4096
 
 /* Where the times are kept: one file an account. NULL: nowhere. To be freed. */
@@ -98,6 +98,15 @@ void fs_destroy(struct fs *fs)
 	free(fs);
 }
 
+int64_t fs_moment(struct fs *fs)
+{
+	struct timespec now;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	int64_t moment = (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	fs->last_moment = moment > fs->last_moment ? moment : fs->last_moment + 1;
+	return fs->last_moment;
+}
+
 bool fs_wait(struct fs *fs, int64_t ms)
 {
 	if (ms < 0) {
@@ -115,19 +124,17 @@ int fs_check(struct fs *fs, struct strbuf *ret_why)
 {
 	fs_lock(fs);
 	struct document *document = document_get(fs, &document_environments, NULL, NULL);
+	struct check check = { 0 };
+	fs->check = &check;
 	if (document) {
-		document->patience =
-			fs->options->timeout < CHECK_MS ? fs->options->timeout : CHECK_MS;
 		document_refresh(document, false);
 	}
 	while (document && document->fetching) {
 		fs_wait(fs, -1);
 	}
 	int err = document ? document->failure : -ENOMEM;
-	long status = document ? document->failure_status : 0;
-	if (document) {
-		document->patience = 0;
-	}
+	long status = err < 0 ? check.status : 0;
+	fs->check = NULL;
 	fs_unlock(fs);
 	if (status == 401) {
 		strbuf_adds(ret_why,
@@ -143,6 +150,8 @@ int fs_check(struct fs *fs, struct strbuf *ret_why)
 		strbuf_addf(ret_why, "%s: %s", fs->options->url, strerror(-err));
 		if (status) {
 			strbuf_addf(ret_why, " (status %ld)", status);
+		} else if (check.trouble[0]) {
+			strbuf_addf(ret_why, " (%s)", check.trouble);
 		}
 	}
 	return err;
@@ -185,6 +194,7 @@ int fs_start(struct fs *fs, struct fuse_session *session)
 
 void fs_stop(struct fs *fs)
 {
+	saves_flush(fs);
 	removals_flush(fs);
 	fs_lock(fs);
 	fs->stopping = true;

@@ -33,6 +33,12 @@ struct touched;
 
 #define ROOT_INO 1
 
+/* What the first request of all came to. */
+struct check {
+	long status; /* 0: no answer */
+	char trouble[256];
+};
+
 struct fs {
 	const struct options *options;
 	struct http *http;
@@ -50,6 +56,7 @@ struct fs {
 	struct touched *touched;    /* lock; what chmod and utimens set on views */
 	struct journal *journal;    /* has its own lock */
 	struct notifier *notifier;  /* has its own lock */
+	int64_t last_moment;        /* lock */
 	size_t scratch_bytes;       /* lock; in all local files */
 	unsigned jobs;              /* lock; under way */
 	unsigned removals_pending;  /* lock; config.json is away, the DELETE not sent */
@@ -58,6 +65,7 @@ struct fs {
 	uint64_t hits, misses;      /* lock; needs served at once, needs that waited */
 	struct secrets *secrets;    /* immutable; NULL: no file */
 	pthread_t clock_thread;
+	struct check *check; /* lock; while the start asks whether the API is there */
 	bool clock_started;
 	bool stopping;    /* lock */
 	char *state_path; /* where the times are kept; NULL: nowhere */
@@ -77,6 +85,12 @@ void fs_destroy(struct fs *fs);
 /* Under the lock: waits until something has changed, at most so many milliseconds (-1: for ever).
  * False: the time is over. */
 bool fs_wait(struct fs *fs, int64_t ms);
+
+/* Under the lock: now, as monotonic microseconds that are never the same twice, so that what came
+ * first can be told. */
+int64_t fs_moment(struct fs *fs);
+
+#define MOMENT_MS(moment) ((moment) / 1000)
 
 static inline void fs_lock(struct fs *fs)
 {

@@ -144,7 +144,7 @@ void journal_answer(struct journal *journal, const char *method, const char *tar
 	const struct http_answer *answer, const struct config *secrets)
 {
 	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
-	struct strbuf status = STRBUF_INIT(64);
+	struct strbuf status = STRBUF_INIT(1024);
 	journal_message(answer, secrets, &message);
 	if (message.len > 1024) {
 		message.len = 1024;
@@ -153,7 +153,8 @@ void journal_answer(struct journal *journal, const char *method, const char *tar
 	if (answer->status) {
 		strbuf_addf(&status, "status %ld", answer->status);
 	} else {
-		strbuf_adds(&status, "no answer");
+		strbuf_addf(
+			&status, "no answer%s%s", answer->trouble[0] ? ": " : "", answer->trouble);
 	}
 	journal_error(journal, "%s %s: %s%s%s%s%s%s (%s)", method, target, strbuf_str(&status),
 		message.len ? ": " : "", strbuf_str(&message),

@@ -78,9 +78,7 @@ static void *signal_thread(void *arg)
 			return NULL;
 		}
 		if (signal == SIGHUP) {
-			struct strbuf header = STRBUF_INIT(WHY_BYTES);
-			auth_reload(program->auth, auth_header(program->auth, &header));
-			strbuf_wipe(&header);
+			auth_reload(program->auth, auth_generation(program->auth));
 			fs_lock(program->fs);
 			control_drop_caches(program->fs);
 			fs_unlock(program->fs);

@@ -20,8 +20,8 @@ char *name_encode(const char *name);
  * to this (so nothing by that name can exist), or ENOMEM. */
 char *name_decode(const char *file_name);
 
-/* Whether the API could later not remove a connector of this name: blanks at its ends, or any of
- * / % \ { } and control characters. */
+/* Whether the API could later not remove a connector of this name: blanks at its ends, any of
+ * / % \ { } and control characters, "." and "..". */
 bool name_is_unremovable(const char *name);
 /* Whether it keeps the API's own convention: letters, marks and numbers (any byte above 127 is
  * taken for one), . , & _ + | [ ] - and spaces, at most 64 characters. */

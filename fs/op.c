@@ -25,8 +25,8 @@ struct op *op_create(struct fs *fs, fuse_req_t req, int (*step)(struct op *op), 
 	op->req = req;
 	op->step = step;
 	op->node = node;
-	op->started = clock_now_ms();
-	op->deadline = op->started + fs->options->timeout;
+	op->pid = fuse_req_ctx(req)->pid;
+	op->deadline = clock_now_ms() + fs->options->timeout;
 	return op;
 }
 
@@ -124,6 +124,7 @@ void op_run(struct op *op)
 {
 	struct fs *fs = op->fs;
 	fs_lock(fs);
+	op->began = fs_moment(fs);
 	int result = op->step(op);
 	if (result == OP_WAIT) {
 		watch(op);
@@ -174,7 +175,7 @@ static bool has_fatal(const char *line)
 static bool caller_gives_up(struct op *op)
 {
 	char path[64], line[256];
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)fuse_req_ctx(op->req)->pid);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)op->pid);
 	FILE *file = fopen(path, "re");
 	bool gives_up = !file;
 	while (file && !gives_up && fgets(line, sizeof(line), file)) {

@@ -48,7 +48,9 @@ struct op {
 	struct fs *fs;
 	fuse_req_t req;
 	int (*step)(struct op *op);
-	int64_t started, deadline;
+	int64_t began; /* a moment (fs.h): answers that were asked for since then are fresh */
+	int64_t deadline;
+	pid_t pid; /* the caller's, a thread's */
 
 	struct node *node;     /* the inode, or the directory */
 	struct node *to_node;  /* rename, link */

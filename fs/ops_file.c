@@ -139,12 +139,15 @@ static int truncate_node(struct fs *fs, struct node *node, size_t size)
 	return err < 0 ? err : local_truncate(node->local, size);
 }
 
-static void set_active(struct handle *handle, bool active)
+/* True: it was not so before. */
+static bool set_active(struct handle *handle, bool active)
 {
-	if (handle->writes && handle->active != active) {
+	bool changes = handle->writes && handle->active != active;
+	if (changes) {
 		handle->active = active;
 		handle->node->writers += active ? 1 : -1U;
 	}
+	return changes;
 }
 
 /* Once nobody writes any more, a draft that was not sent has the grace time. */
@@ -199,7 +202,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 {
 	struct fs *fs = op->fs;
 	bool writes = wants_write(&op->fi);
-	pid_t pid = fuse_req_ctx(op->req)->pid;
+	pid_t pid = op->pid;
 	int err = writes ? check_writable(fs, node) : 0;
 	if (err == 0 && writes) {
 		err = check_uncached(fs, node);
@@ -212,7 +215,8 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		return err < 0 ? err : -ENOMEM;
 	}
 	struct folder *folder = folder_of_file(fs, node);
-	if (is_config(node) && !node->local && folder) {
+	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
+	if (is_config(node) && !node->local && folder && reads) {
 		folder_note_base(folder, pid, node->part);
 	}
 	set_active(handle, writes);
@@ -385,10 +389,12 @@ static int commit(struct op *op, struct handle *handle)
 static int step_flush(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
-	set_active(handle, false);
+	bool stops = set_active(handle, false);
 	int result = commit(op, handle);
 	handle->wrote = false;
-	schedule_draft(op->fs, handle->node);
+	if (stops) {
+		schedule_draft(op->fs, handle->node);
+	}
 	return result;
 }
 
@@ -425,7 +431,7 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *handle = handle_of(fi);
 	(void)ino;
 	fs_lock(fs);
-	set_active(handle, false);
+	bool stops = set_active(handle, false);
 	struct local *local = handle->node->local;
 	if (local && local->role == LOCAL_DRAFT && handle->wrote && local->size > 0 &&
 		local->changes != local->tried && handle->node->writers == 0) {
@@ -433,7 +439,9 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		 * error. */
 		save_start(NULL, local->folder, handle->node, handle->pid, SAVE_IN_PLACE);
 	}
-	schedule_draft(fs, handle->node);
+	if (stops) {
+		schedule_draft(fs, handle->node);
+	}
 	handle_destroy(handle);
 	fs_unlock(fs);
 	fuse_reply_err(req, 0);

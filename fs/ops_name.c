@@ -37,14 +37,6 @@ static struct entry **entries_of(struct fs *fs, struct node *dir)
 	return dir->local ? &dir->local->entries : &folder_of(fs, dir)->entries;
 }
 
-/* Scratch may bear the names of read-only files in a directory whose connector is just being made.
- */
-static bool may_put_beside(const struct folder *folder)
-{
-	return folder->made ||
-	       (folder->created_at && clock_now_ms() < folder->created_at + RESTORED_MS);
-}
-
 int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct node **ret_node)
 {
 	struct fs *fs = op->fs;
@@ -58,7 +50,7 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	}
 	if (route == &routes[ROUTE_CONFIG]) {
 		role = S_ISREG(mode) ? LOCAL_DRAFT : role;
-	} else if (route && !may_put_beside(folder)) {
+	} else if (route && !folder_takes_files(folder, op->pid, clock_now_ms())) {
 		role = route->store ? LOCAL_WORD : LOCAL_SINK;
 		folder->hidden_until[route->face] = 0;
 		bind = false;
@@ -402,9 +394,9 @@ static int rename_onto_fixed(
 		return -EINVAL;
 	}
 	if (route == &routes[ROUTE_CONFIG]) {
-		return save_start(op, folder, node, fuse_req_ctx(op->req)->pid, SAVE_BY_RENAME);
+		return save_start(op, folder, node, op->pid, SAVE_BY_RENAME);
 	}
-	if (may_put_beside(folder)) {
+	if (folder_takes_files(folder, op->pid, clock_now_ms())) {
 		return move_local(op, folder, node);
 	}
 	int result = 0;
@@ -522,9 +514,9 @@ static int step_link(struct op *op)
 		if (!node->local) {
 			return -EPERM;
 		}
-		return save_start(op, folder, node, fuse_req_ctx(op->req)->pid, SAVE_BY_LINK);
+		return save_start(op, folder, node, op->pid, SAVE_BY_LINK);
 	}
-	if (to && !may_put_beside(folder)) {
+	if (to && !folder_takes_files(folder, op->pid, clock_now_ms())) {
 		/* Dropped with success; the kernel gets what stands there anyway. */
 		folder->hidden_until[to->face] = 0;
 		struct found found;

@@ -170,7 +170,7 @@ void removals_flush(struct fs *fs)
 		}
 	}
 	while (fs->jobs > 0) {
-		pthread_cond_wait(&fs->changed, &fs->lock);
+		fs_wait(fs, -1);
 	}
 	fs_unlock(fs);
 }

@@ -115,6 +115,7 @@ static struct item *take_created(struct save *save)
 	struct item *item = connector_created(document, folder->name, answer);
 	folder->made = false;
 	folder->created_at = clock_now_ms();
+	folder->creator = save->pid;
 	notify_entry(folder->fs, folder->dir->parent, folder->dir->name);
 	return item;
 }
@@ -130,14 +131,35 @@ static struct item *take_updated(struct save *save)
 	return item;
 }
 
+/* What the look before a refused save has brought is the newest there is. */
+static void show_live(struct save *save)
+{
+	struct item *item = folder_item(save->job.folder);
+	if (item && save->shown.len > 0) {
+		item_take_answer(item, PART_CONFIG, strbuf_str(&save->shown), save->shown.len,
+			fs_moment(save->job.fs));
+	}
+}
+
 static int save_done(struct job *job, int err)
 {
 	struct save *save = (struct save *)job;
 	struct folder *folder = job->folder;
 	struct fs *fs = job->fs;
 	if (err < 0) {
+		if (!save->create) {
+			show_live(save);
+		}
 		refuse(folder, save->text, save->len, &save->why, err);
 		folder->undecided = save->undecided;
+		if (save->create && err == -EEXIST) {
+			/* Somebody else's connector is here, and is shown. */
+			struct document *document = folder_document(folder);
+			folder->made = false;
+			if (document) {
+				document_expire(document);
+			}
+		}
 		/* What was refused is kept beside it; the server's content is shown again. */
 		draft_is_saved(folder, save->node, save->change);
 		return err;
@@ -276,4 +298,20 @@ int save_start(
 		return err;
 	}
 	return job_start(&save->job, op);
+}
+
+void saves_flush(struct fs *fs)
+{
+	struct folder *folder, *next;
+	fs_lock(fs);
+	HASH_ITER (hh, fs->folders, folder, next) {
+		struct local *local = folder->draft ? folder->draft->local : NULL;
+		if (local && local->size > 0 && local->changes != local->tried) {
+			save_start(NULL, folder, folder->draft, folder->writer_pid, SAVE_IN_PLACE);
+		}
+	}
+	while (fs->jobs > 0) {
+		fs_wait(fs, -1);
+	}
+	fs_unlock(fs);
 }

@@ -16,4 +16,7 @@ enum save_how { SAVE_IN_PLACE, SAVE_BY_RENAME, SAVE_BY_LINK };
 int save_start(
 	struct op *op, struct folder *folder, struct node *draft, pid_t pid, enum save_how how);
 
+/* Commits every draft that is complete and unsent, and waits for all jobs. Without the lock. */
+void saves_flush(struct fs *fs);
+
 #endif

@@ -29,8 +29,8 @@ static void explain_answer(struct save *save, const char *what, const struct htt
 	if (answer->status) {
 		strbuf_addf(&save->why, "%s: the API answered %ld.\n", what, answer->status);
 	} else {
-		strbuf_addf(&save->why, "%s: the API did not answer (%s).\n", what,
-			strerror(-answer->err));
+		strbuf_addf(&save->why, "%s: the API did not answer (%s%s%s).\n", what,
+			strerror(-answer->err), answer->trouble[0] ? ": " : "", answer->trouble);
 	}
 	journal_message(answer, &save->hidden, &save->why);
 	if (save->why.len > 0 && save->why.buf[save->why.len - 1] != '\n') {
@@ -165,8 +165,10 @@ static int judge_put(struct save *save, struct http_answer *answer)
 	save->undecided |= answer->maybe_done;
 	bool answered = answer->status == 500 &&
 			error_is_from_api(strbuf_str(&answer->body), answer->body.len);
-	bool passing = answer->status ? error_is_transient(answer->status) && !answered
-				      : answer->err != -EPROTO && answer->err != -ECANCELED;
+	bool passing =
+		answer->status
+			? (error_is_transient(answer->status) || answer->status == 409) && !answered
+			: answer->err != -EPROTO && answer->err != -ECANCELED;
 	return passing || answer->maybe_done ? AGAIN : answer->err;
 }
 
@@ -278,12 +280,8 @@ static int look(struct save *save, bool maybe_done)
 	if (!maybe_done || config_of_answer(json_get(value, "config"), &live) < 0) {
 		return -EEXIST;
 	}
-	for (size_t i = 0; i < save->wanted.count; i++) {
-		const struct setting *setting = &save->wanted.settings[i];
-		const char *its = config_get(&live, setting->name);
-		if (!its || (strcmp(its, setting->value) != 0 && !config_is_mask(its))) {
-			return -EEXIST;
-		}
+	if (!config_covers(&live, &save->wanted)) {
+		return -EEXIST;
 	}
 	strbuf_reset(&save->shown);
 	strbuf_add(&save->shown, value.text, value.len);

@@ -97,7 +97,9 @@ int topology_find(
 	if (!is_id(name, cluster ? "lkc-" : "env-")) {
 		return listing_denied ? -EACCES : -ENOENT;
 	}
-	return find_unlisted(op, environment, cluster, ret_item);
+	int unlisted = find_unlisted(op, environment, cluster, ret_item);
+	/* Where the list was refused too, nobody said that there is none. */
+	return unlisted == -ENOENT && listing_denied ? -EACCES : unlisted;
 }
 
 /* Whether a list, made since the op began, has the name: 1, 0, OP_WAIT + 1, or -1 unknown. */
@@ -108,14 +110,15 @@ static enum listed is_listed(struct op *op, struct document *list, const char *n
 	if (!list) {
 		return LISTED_UNKNOWN;
 	}
-	if (list->fetched_at < op->started) {
-		if (list->failure && list->failed_at >= op->started) {
+	if (list->fetched_at < op->began) {
+		if (list->failure && list->failed_at >= op->began) {
 			return LISTED_UNKNOWN;
 		}
 		if (!op->peek) {
 			document_refresh(list, false);
 		}
-		return op_wait_document(op, list) == OP_WAIT ? LISTED_WAIT : LISTED_UNKNOWN;
+		return list->fetching && op_wait_document(op, list) == OP_WAIT ? LISTED_WAIT
+									       : LISTED_UNKNOWN;
 	}
 	return document_find(list, name) ? LISTED_YES : LISTED_NO;
 }
@@ -133,5 +136,9 @@ int topology_verdict(struct op *op, const struct document *document, int err)
 	if (listed == LISTED_WAIT) {
 		return OP_WAIT;
 	}
-	return listed == LISTED_NO ? -ENOENT : err;
+	if (listed == LISTED_NO) {
+		return -ENOENT;
+	}
+	/* It is there: whatever is missing, no file is. */
+	return err == -ENOENT ? -EIO : err;
 }

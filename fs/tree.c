@@ -14,6 +14,7 @@
 #include "fs/local.h"
 #include "fs/name.h"
 #include "fs/node.h"
+#include "fs/notify.h"
 #include "fs/op.h"
 #include "fs/route.h"
 #include "fs/times.h"
@@ -358,17 +359,14 @@ static int found_local(struct found *found, struct node *node)
 	return 0;
 }
 
-/* Files that may be put beside a connector that was just created, and those that may not. */
-static bool is_put_beside(const struct folder *folder, int64_t now)
-{
-	return folder->made || (folder->created_at && now < folder->created_at + RESTORED_MS);
-}
-
 static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	const struct route *route, struct found *found)
 {
 	struct folder *folder = folder_find(op->fs, dir);
 	int64_t now = clock_now_ms();
+	if (folder && folder->undecided) {
+		folder_settle_undecided(folder);
+	}
 	if (folder && route == &routes[ROUTE_CONFIG]) {
 		if (folder->draft) {
 			return found_local(found, folder->draft);
@@ -378,14 +376,16 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 		}
 	}
 	struct entry *entry = folder ? entry_find(folder->entries, name) : NULL;
-	if (entry && route && !is_put_beside(folder, now)) {
+	bool beside = folder && route && folder_takes_files(folder, op->pid, now);
+	if (entry && route && !beside && now >= folder->created_at + RESTORED_MS) {
 		entry_remove(&folder->entries, entry);
 		entry = NULL;
 	}
 	if (entry) {
 		return found_local(found, entry->node);
 	}
-	bool hidden = folder && route && (folder->made || now < folder->hidden_until[route->face]);
+	bool hidden = folder && route && route != &routes[ROUTE_CONFIG] &&
+		      (beside || now < folder->hidden_until[route->face]);
 	if (!route || hidden) {
 		return -ENOENT;
 	}
@@ -426,8 +426,39 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found)
 {
-	struct op peek = { .fs = op->fs, .started = op->started, .peek = true };
+	struct op peek = { .fs = op->fs, .began = op->began, .pid = op->pid, .peek = true };
 	return tree_lookup(&peek, dir, name, ret_found);
+}
+
+/* The directory that lists a document's items, if the kernel may know it. */
+static struct node *listing_node(
+	struct fs *fs, const struct document *document, const struct route *child)
+{
+	const char *const path[] = { "environments", document->environment, "clusters",
+		document->cluster, routes[child->parent].name };
+	size_t steps = document->kind->variables == 0 ? 1 : document->kind->variables == 1 ? 3 : 5;
+	struct node *node = fs->root;
+	for (size_t i = 0; node && i < steps; i++) {
+		char *name = i % 2 ? name_encode(path[i]) : NULL;
+		node = node_find(node, name ? name : path[i]);
+		free(name);
+	}
+	return node;
+}
+
+void tree_forget_item(struct fs *fs, const struct item *item)
+{
+	for (unsigned i = 1; i < ROUTES; i++) {
+		if (routes[i].name || routes[i].document != item->document->kind) {
+			continue;
+		}
+		struct node *dir = listing_node(fs, item->document, &routes[i]);
+		char *name = name_encode(item->name);
+		if (dir && name) {
+			notify_entry(fs, dir, name);
+		}
+		free(name);
+	}
 }
 
 int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)

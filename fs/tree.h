@@ -55,4 +55,7 @@ bool tree_is_local_dir(const struct node *dir);
 void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, int to_set);
 void touched_destroy(struct fs *fs);
 
+/* An item is gone: the kernel forgets its directory. */
+void tree_forget_item(struct fs *fs, const struct item *item);
+
 #endif
