@@ -20,7 +20,7 @@ def run(command, steps=(), within=30, cwd="/", meanwhile=None, **env):
     `meanwhile` is called again and again. Returns (status, everything that was shown).
     """
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 300, 0, 0))
 
     def begin():
         harness.die_with_parent(signal.SIGHUP)

@@ -502,8 +502,8 @@ def test_a_create_does_not_flicker(emulators, mount, process):
     process.write(directory / "config.json", canonical.config(samples.PLAIN))
     saved = process.read(directory / "config.json")
     hold(lambda: "new" in process.listdir(mounted.connectors(site))
-         and process.read(directory / "config.json") == saved
-         and process.exists(directory / "state"), 2.5)
+         and process.read(directory / "config.json") == saved, 2.5)
+    poll(lambda: process.read(directory / "state") == b"RUNNING\n", 5)
     assert saved == site.shown("new")
 
 

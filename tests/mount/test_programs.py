@@ -19,7 +19,8 @@ def needs(program):
 
 @pytest.fixture(scope="module")
 def api(shared_emulators):
-    return shared_emulators("--environments", 2, "--clusters", 1, "--connectors", 4)
+    return shared_emulators("--environments", 2, "--clusters", 1, "--connectors", 4,
+                            "--provisioning", 0)
 
 
 @pytest.fixture(scope="module")
@@ -385,10 +386,13 @@ def test_many_at_once(work, processes):
         f"mkdir {w.connectors}/new; rmdir {w.connectors}/new",
         f"sed -i s/orders/orders/ {w.config}", f"cat {w.directory}/status.json >/dev/null",
     ]
-    script = "end=$((SECONDS + 3)); " + " ".join(
-        f"(while [ $SECONDS -lt $end ]; do {loop}; done) 2>/dev/null &" for loop in loops) + " wait"
+    script = w.mounted.home / "work" / "script"
+    script.write_text("#!/bin/bash\nend=$((SECONDS + 3))\n" + "\n".join(
+        f"(while [ $SECONDS -lt $end ]; do {loop}; done) 2>/dev/null &" for loop in loops)
+        + "\nwait\n")
+    script.chmod(0o700)
     saver = processes()
-    running = processes().start("system", script)
+    running = processes().start("system", str(script))
     number = 0
     while not running.done():
         number += 1

@@ -74,12 +74,32 @@ def test_while_provisioning(emulators, mount, process):
     directory = mounted.connectors(site) / "new"
     process.mkdir(directory)
     process.write(directory / "config.json", canonical.config(samples.PLAIN))
-    assert process.read(directory / "state") == b"PROVISIONING\n"
     process.write(directory / "state", b"pause\n")
     writes = [call for call in api.writes() if call[0] == "PUT"]
     assert len(writes) >= 2 and set(writes) == {("PUT", site.of("new", "/pause"))}
     assert site.get("new")["state"] == "PAUSED"
     assert process.read(directory / "state") == b"PAUSED\n"
+
+
+def test_provisioning_is_shown(emulators, mount, process):
+    """UNKNOWN while there is no status at all, as the restored files of a backup may be put."""
+    api = emulators("--environments", 1, "--clusters", 1, "--connectors", 1,
+                    "--provisioning", 6000)
+    site = samples.site(api)
+    mounted = mount(api, ttl_status=0.2)
+    directory = mounted.connectors(site) / "new"
+    process.mkdir(directory)
+    process.write(directory / "config.json", canonical.config(samples.PLAIN))
+    seen = []
+
+    def running():
+        if process.exists(directory / "state"):
+            word = process.read(directory / "state").decode().strip()
+            if word not in seen:
+                seen.append(word)
+        return "RUNNING" in seen
+    poll(running, 15)
+    assert seen in (["UNKNOWN", "PROVISIONING", "RUNNING"], ["PROVISIONING", "RUNNING"])
 
 
 def test_provisioning_for_too_long(emulators, mount, process):

@@ -137,6 +137,10 @@ def close_all(kept=frozenset()):
 def main():
     source, sink = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb")
     kept = {source.fileno(), sink.fileno()}
+    nothing = os.open("/dev/null", os.O_RDWR)
+    os.dup2(nothing, 0)
+    os.dup2(nothing, 1)
+    os.close(nothing)
     while True:
         try:
             name, args, kwargs = pickle.load(source)
