@@ -379,6 +379,7 @@ static void test_decode(void **state)
 		{ "\"\\ud83d\\ud83d\\ude00\"", "\xef\xbf\xbd\xf0\x9f\x98\x80",
 			"\"\\ud83d\xf0\x9f\x98\x80\"" },
 		{ "\"\\ude00\\ud83d\"", "\xef\xbf\xbd\xef\xbf\xbd", "\"\\ude00\\ud83d\"" },
+		{ "\"\\udc00\\udc00\"", "\xef\xbf\xbd\xef\xbf\xbd", "\"\\udc00\\udc00\"" },
 		{ "\"\\ud83d\\n\"", "\xef\xbf\xbd\n", "\"\\ud83d\\n\"" },
 		{ "\"\xe2\x82\xac\\\\u0041\"", "\xe2\x82\xac\\u0041", "\"\xe2\x82\xac\\\\u0041\"" },
 	};
