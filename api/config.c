@@ -240,6 +240,10 @@ int config_parse(const char *text, size_t len, struct config *ret_config,
 		strbuf_adds(ret_why, "not a JSON object of settings");
 		return -EINVAL;
 	}
+	if (json_has_lone_surrogate(object)) {
+		strbuf_adds(ret_why, "half of a surrogate pair: not valid text");
+		return -EINVAL;
+	}
 	struct strbuf twice = STRBUF_INIT(256);
 	if (json_has_duplicate(object, &twice)) {
 		strbuf_addf(ret_why, "\"%s\" stands there twice", strbuf_str(&twice));

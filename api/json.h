@@ -56,6 +56,9 @@ bool json_is(struct json_slice string, const char *text);
 /* Whether an object names one member twice; that name is appended to out. */
 bool json_has_duplicate(struct json_slice object, struct strbuf *out);
 
+/* Whether some string in it has an escaped surrogate without its other half: no text has that. */
+bool json_has_lone_surrogate(struct json_slice value);
+
 /* Appends a string's decoded text (a lone surrogate becomes U+FFFD); -EBADMSG: no string. */
 int json_decode(struct json_slice string, struct strbuf *out);
 /* The same as a C string to be freed; NULL also for one that holds a NUL. */

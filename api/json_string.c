@@ -91,6 +91,20 @@ int json_decode(struct json_slice string, struct strbuf *out)
 	return out->err;
 }
 
+bool json_has_lone_surrogate(struct json_slice value)
+{
+	const char *at = value.text;
+	const char *end = at + value.len;
+	while ((at = memchr(at, '\\', (size_t)(end - at)))) {
+		uint32_t code;
+		at = decode_escape(at, end, &code);
+		if (is_surrogate(code)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 char *json_decode_cstr(struct json_slice string)
 {
 	struct strbuf text = STRBUF_INIT(string.len);

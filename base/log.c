@@ -105,7 +105,7 @@ static const struct hidden *hidden_at(const char *s, size_t len)
 	return NULL;
 }
 
-static void add_clean(struct strbuf *line, const char *s, size_t len)
+static void add_clean(struct strbuf *line, const char *s, size_t len, bool lines)
 {
 	for (size_t i = 0; i < len;) {
 		const struct hidden *h = hidden_at(s + i, len - i);
@@ -115,12 +115,19 @@ static void add_clean(struct strbuf *line, const char *s, size_t len)
 			continue;
 		}
 		unsigned char c = (unsigned char)s[i++];
-		if (c < 0x20 || c == 0x7f) {
+		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f) {
 			strbuf_addf(line, "\\x%02x", c);
 		} else {
 			strbuf_addc(line, (char)c);
 		}
 	}
+}
+
+void log_clean(const char *text, size_t len, bool lines, struct strbuf *out)
+{
+	pthread_mutex_lock(&logger.lock);
+	add_clean(out, text, len, lines);
+	pthread_mutex_unlock(&logger.lock);
 }
 
 void log_msg(enum log_level level, const char *fmt, ...)
@@ -142,7 +149,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 		strbuf_adds(&text, "(a message too long to show)");
 	}
 	pthread_mutex_lock(&logger.lock);
-	add_clean(&line, strbuf_str(&text), text.len);
+	add_clean(&line, strbuf_str(&text), text.len, false);
 	if (logger.syslog) {
 		syslog(priorities[level], "%s%s", words[level], strbuf_str(&line));
 	} else {

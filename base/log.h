@@ -13,6 +13,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/strbuf.h"
+
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
 void log_set_level(enum log_level level);
@@ -25,6 +27,10 @@ void log_to_syslog(void);
  * forgets it and wipes the copy. Registrations count. */
 void log_hide(const char *secret);
 void log_unhide(const char *secret);
+
+/* Appends text as a message would show it: secrets hidden, what is not printable escaped, but for
+ * line ends where `lines` keeps them. */
+void log_clean(const char *text, size_t len, bool lines, struct strbuf *out);
 
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

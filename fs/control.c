@@ -77,7 +77,7 @@ int control_refresh(struct op *op, struct node *dir, const char *text, size_t le
 	(void)text;
 	(void)len;
 	control_drop_caches(op->fs);
-	return 0;
+	return notify_barrier(op);
 }
 
 int control_deleted(struct op *op, const struct node *dir, child_visitor *visit, void *arg)

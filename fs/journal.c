@@ -64,7 +64,7 @@ static void keep(struct journal *journal, const char *line)
 	time_t now = time(NULL);
 	struct tm tm;
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	struct strbuf kept = STRBUF_INIT(2 * LINE_BYTES);
+	struct strbuf kept = STRBUF_INIT(5 * LINE_BYTES);
 	strbuf_addf(&kept, "%s %s", stamp, line);
 	pthread_mutex_lock(&journal->lock);
 	char **slot = &journal->errors[journal->error_count++ % JOURNAL_ERRORS];
@@ -86,12 +86,15 @@ void journal_error(struct journal *journal, const char *fmt, ...)
 		strbuf_adds(&line, "(an error too long to show)");
 	}
 	for (char *at = line.buf; at && *at; at++) {
-		if ((unsigned char)*at < 0x20) {
+		if (*at == '\n') {
 			*at = ' ';
 		}
 	}
-	log_warn("%s", strbuf_str(&line));
-	keep(journal, strbuf_str(&line));
+	struct strbuf clean = STRBUF_INIT(4 * LINE_BYTES);
+	log_clean(strbuf_str(&line), line.len, false, &clean);
+	log_warn("%s", strbuf_str(&clean));
+	keep(journal, strbuf_str(&clean));
+	strbuf_finish(&clean);
 	strbuf_wipe(&line);
 }
 
@@ -136,7 +139,7 @@ void journal_message(
 	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
 	error_message(strbuf_str(&answer->body), answer->body.len, &message);
 	blot_all(&message, secrets);
-	strbuf_add(out, strbuf_str(&message), message.len);
+	log_clean(strbuf_str(&message), message.len, true, out);
 	strbuf_wipe(&message);
 }
 

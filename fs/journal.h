@@ -28,7 +28,8 @@ void journal_error(struct journal *journal, const char *fmt, ...)
 void journal_answer(struct journal *journal, const char *method, const char *target,
 	const struct http_answer *answer, const struct config *secrets);
 
-/* Appends the API's message of an answer, the secret values of `secrets` blotted out. */
+/* Appends the API's message of an answer, the secret values of `secrets` and the credentials
+ * blotted out. */
 void journal_message(
 	const struct http_answer *answer, const struct config *secrets, struct strbuf *out);
 

@@ -14,7 +14,8 @@
 struct notice {
 	struct notice *next, *prev;
 	fuse_ino_t dir;
-	char *name;
+	char *name;    /* NULL: a barrier */
+	struct op *op; /* the fs's lock; who waits for the barrier; NULL: nobody any more */
 };
 
 struct notifier {
@@ -44,6 +45,15 @@ static void notice_free(struct notice *notice)
 {
 	free(notice->name);
 	free(notice);
+}
+
+static void end_barrier(struct fs *fs, struct notice *notice)
+{
+	fs_lock(fs);
+	if (notice->op) {
+		op_finish(notice->op, 0);
+	}
+	fs_unlock(fs);
 }
 
 static void *notifier_thread(void *arg)
@@ -101,9 +111,16 @@ void notifier_destroy(struct notifier *notifier)
 	free(notifier);
 }
 
+static void queue(struct notifier *notifier, struct notice *notice)
+{
+	pthread_mutex_lock(&notifier->lock);
+	DL_APPEND(notifier->notices, notice);
+	pthread_cond_signal(&notifier->changed);
+	pthread_mutex_unlock(&notifier->lock);
+}
+
 void notify_entry(struct fs *fs, const struct node *dir, const char *name)
 {
-	struct notifier *notifier = fs->notifier;
 	struct notice *notice = calloc(1, sizeof(*notice));
 	if (!notice) {
 		return;
@@ -114,8 +131,17 @@ void notify_entry(struct fs *fs, const struct node *dir, const char *name)
 		free(notice);
 		return;
 	}
-	pthread_mutex_lock(&notifier->lock);
-	DL_APPEND(notifier->notices, notice);
-	pthread_cond_signal(&notifier->changed);
-	pthread_mutex_unlock(&notifier->lock);
+	queue(fs->notifier, notice);
+}
+
+int notify_barrier(struct op *op)
+{
+	struct notice *notice = calloc(1, sizeof(*notice));
+	if (!notice) {
+		return -ENOMEM;
+	}
+	notice->op = op;
+	op->waits_in = &notice->op;
+	queue(op->fs->notifier, notice);
+	return OP_WAIT;
 }

@@ -8,6 +8,7 @@
 struct fs;
 struct node;
 struct notifier;
+struct op;
 
 int notifier_create(struct fs *fs, struct notifier **ret_notifier);
 int notifier_start(struct notifier *notifier);
@@ -17,5 +18,9 @@ void notifier_destroy(struct notifier *notifier);
 
 /* Queues: the kernel forgets a name of a directory. Any thread, with or without the fs's lock. */
 void notify_entry(struct fs *fs, const struct node *dir, const char *name);
+
+/* Under the fs's lock: the op is answered with success once all that is queued was told. OP_WAIT or
+ * -ENOMEM. */
+int notify_barrier(struct op *op);
 
 #endif

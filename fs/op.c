@@ -83,6 +83,10 @@ static void unlink_op(struct op *op)
 		DL_DELETE(op->document->waiters, op);
 		op->document = NULL;
 	}
+	if (op->waits_in) {
+		*op->waits_in = NULL;
+		op->waits_in = NULL;
+	}
 	if (op->job) {
 		op->job->op = NULL;
 		op->job = NULL;

@@ -72,6 +72,7 @@ struct op {
 	struct op *prev, *next;         /* in a document's waiters */
 	struct document *document;      /* waits for it */
 	struct job *job;                /* waits for it */
+	struct op **waits_in;           /* another place that knows it waits, to be cleared */
 	struct op *all_prev, *all_next; /* in fs->waiting */
 	bool interrupted;
 	bool peek; /* takes what is at hand: -EAGAIN instead of OP_WAIT, and nothing is fetched */

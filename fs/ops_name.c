@@ -50,7 +50,9 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	}
 	if (route == &routes[ROUTE_CONFIG]) {
 		role = S_ISREG(mode) ? LOCAL_DRAFT : role;
-	} else if (route && !folder_takes_files(folder, op->pid, clock_now_ms())) {
+	} else if (route && (route->store ? !folder->made
+					  : !folder_takes_files(folder, op->pid, clock_now_ms()))) {
+		/* A word that is written to a connector that exists is obeyed. */
 		role = route->store ? LOCAL_WORD : LOCAL_SINK;
 		folder->hidden_until[route->face] = 0;
 		bind = false;
