@@ -68,8 +68,12 @@ static void *notifier_thread(void *arg)
 		}
 		DL_DELETE(notifier->notices, notice);
 		pthread_mutex_unlock(&notifier->lock);
-		fuse_lowlevel_notify_inval_entry(
-			notifier->fs->session, notice->dir, notice->name, strlen(notice->name));
+		if (notice->name) {
+			fuse_lowlevel_notify_inval_entry(notifier->fs->session, notice->dir,
+				notice->name, strlen(notice->name));
+		} else {
+			end_barrier(notifier->fs, notice);
+		}
 		notice_free(notice);
 		pthread_mutex_lock(&notifier->lock);
 	}
