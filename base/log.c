@@ -94,15 +94,17 @@ void log_unhide(const char *secret)
 	pthread_mutex_unlock(&logger.lock);
 }
 
-/* Which registered secret starts at `s`, or NULL. Takes the lock as held. */
+/* The longest registered secret that starts at `s`, or NULL. Takes the lock as held. */
 static const struct hidden *hidden_at(const char *s, size_t len)
 {
+	const struct hidden *longest = NULL;
 	for (const struct hidden *h = logger.hidden; h; h = h->next) {
-		if (h->len <= len && memcmp(s, h->secret, h->len) == 0) {
-			return h;
+		if (h->len <= len && memcmp(s, h->secret, h->len) == 0 &&
+			(!longest || h->len > longest->len)) {
+			longest = h;
 		}
 	}
-	return NULL;
+	return longest;
 }
 
 static void add_clean(struct strbuf *line, const char *s, size_t len, bool lines)

@@ -1,6 +1,7 @@
 #include "base/strbuf.h"
 
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,7 +30,8 @@ int strbuf_reserve(struct strbuf *sb, size_t extra)
 	if (sb->err) {
 		return sb->err;
 	}
-	if (extra > sb->max - sb->len) {
+	size_t max = sb->max < SIZE_MAX ? sb->max : SIZE_MAX - 1;
+	if (extra > max - sb->len) {
 		return sb->err = -EFBIG;
 	}
 	size_t need = sb->len + extra + 1;
@@ -40,12 +42,18 @@ int strbuf_reserve(struct strbuf *sb, size_t extra)
 	if (size < need) {
 		size = need < 64 ? 64 : need;
 	}
-	if (size > sb->max) {
-		size = sb->max + 1;
+	if (size > max) {
+		size = max + 1;
 	}
-	char *buf = realloc(sb->buf, size);
+	/* Not realloc: it would leave a copy of what may be a secret behind. */
+	char *buf = malloc(size);
 	if (!buf) {
 		return sb->err = -ENOMEM;
+	}
+	if (sb->buf) {
+		memcpy(buf, sb->buf, sb->len + 1);
+		explicit_bzero(sb->buf, sb->size);
+		free(sb->buf);
 	}
 	sb->buf = buf;
 	sb->size = size;

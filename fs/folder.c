@@ -170,7 +170,7 @@ void folder_touch(struct folder *folder)
 int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,
 	const char *text, size_t len)
 {
-	struct node *node = node_create(dir, name);
+	struct node *node = node_create(dir->fs, dir, name);
 	mode_t mode = S_IFREG | (role == LOCAL_NOTE ? 0444 : 0666);
 	if (!node) {
 		return -ENOMEM;

@@ -23,7 +23,8 @@
 #include "fs/topology.h"
 #include "fs/tree.h"
 
-#define PATH_BYTES 4096
+#define SAVE_TIMES_MS 60000
+#define PATH_BYTES    4096
 
 /* Where the times are kept: one file an account. NULL: nowhere. To be freed. */
 static char *state_path(const struct fs *fs)
@@ -66,7 +67,7 @@ int fs_create(
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	pthread_cond_init(&fs->changed, &attr);
 	pthread_condattr_destroy(&attr);
-	fs->root = node_create(NULL, "");
+	fs->root = node_create(fs, NULL, "");
 	fs->times = times_create();
 	fs->journal = journal_create();
 	if (!fs->root || !fs->times || !fs->journal || notifier_create(fs, &fs->notifier) < 0) {
@@ -87,8 +88,7 @@ void fs_destroy(struct fs *fs)
 	documents_destroy(fs);
 	touched_destroy(fs);
 	notifier_destroy(fs->notifier);
-	/* Nodes that the kernel never forgot go with the process. */
-	node_unref(fs->root);
+	nodes_destroy(fs);
 	times_destroy(fs->times);
 	journal_destroy(fs->journal);
 	secrets_destroy(fs->secrets);
@@ -162,15 +162,29 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+static void save_times(struct fs *fs)
+{
+	if (fs->state_path && times_save(fs->times, fs->state_path) < 0) {
+		log_warn("%s: the times of files could not be kept", fs->state_path);
+	}
+}
+
 /* Keeps the time: what is due in folders, and who has waited for long enough. */
 static void *clock_thread(void *arg)
 {
 	struct fs *fs = arg;
+	int64_t save_at = clock_now_ms() + SAVE_TIMES_MS;
 	fs_lock(fs);
 	while (!fs->stopping) {
-		int64_t wait = sooner(folders_tick(fs, clock_now_ms()), ops_watch(fs));
-		if (!fs->stopping) {
-			fs_wait(fs, wait);
+		int64_t now = clock_now_ms();
+		int64_t wait = sooner(folders_tick(fs, now), ops_watch(fs));
+		if (now >= save_at) {
+			fs_unlock(fs);
+			save_times(fs);
+			save_at = clock_now_ms() + SAVE_TIMES_MS;
+			fs_lock(fs);
+		} else if (!fs->stopping) {
+			fs_wait(fs, sooner(wait, save_at - now));
 		}
 	}
 	fs_unlock(fs);
@@ -209,7 +223,5 @@ void fs_stop(struct fs *fs)
 		op_finish(fs->waiting, -EINTR);
 	}
 	fs_unlock(fs);
-	if (fs->state_path && times_save(fs->times, fs->state_path) < 0) {
-		log_warn("%s: the times of files could not be kept", fs->state_path);
-	}
+	save_times(fs);
 }

@@ -49,6 +49,7 @@ struct fs {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a job or folder has changed state, or the clock has work */
 	struct node *root;
+	struct node *nodes;         /* lock; all there are */
 	struct document *documents; /* lock; by target */
 	struct folder *folders;     /* lock; by key */
 	struct op *waiting;         /* lock */

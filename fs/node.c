@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "fs/fs.h"
 #include "fs/hash.h"
@@ -15,12 +16,13 @@ uint64_t node_ino(const struct node *parent, const char *name)
 	return hash > ROOT_INO ? hash : hash + 2;
 }
 
-struct node *node_create(struct node *parent, const char *name)
+struct node *node_create(struct fs *fs, struct node *parent, const char *name)
 {
 	struct node *node = calloc(1, sizeof(*node));
 	if (!node) {
 		return NULL;
 	}
+	node->fs = fs;
 	node->refs = 1;
 	node->name = strdup(name);
 	if (!node->name) {
@@ -28,6 +30,7 @@ struct node *node_create(struct node *parent, const char *name)
 		return NULL;
 	}
 	node->parent = node_ref(parent);
+	DL_APPEND2(fs->nodes, node, all_prev, all_next);
 	node->ino = parent ? node_ino(parent, name) : ROOT_INO;
 	return node;
 }
@@ -40,17 +43,44 @@ struct node *node_ref(struct node *node)
 	return node;
 }
 
+static void node_destroy(struct node *node)
+{
+	node_unbind(node);
+	DL_DELETE2(node->fs->nodes, node, all_prev, all_next);
+	local_destroy(node->local);
+	part_unref(node->part);
+	free(node->name);
+	free(node->key);
+	free(node);
+}
+
 void node_unref(struct node *node)
 {
 	while (node && --node->refs == 0) {
 		struct node *parent = node->parent;
-		node_unbind(node);
-		local_destroy(node->local);
-		part_unref(node->part);
-		free(node->name);
-		free(node->key);
-		free(node);
+		node_destroy(node);
 		node = parent;
+	}
+}
+
+void nodes_destroy(struct fs *fs)
+{
+	struct node *node, *next;
+	/* Directories of scratch first: what they hold refers to other nodes. */
+	DL_FOREACH2(fs->nodes, node, all_next)
+	{
+		if (node->local) {
+			node_ref(node);
+			entries_clear(&node->local->entries);
+		}
+	}
+	DL_FOREACH_SAFE2(fs->nodes, node, next, all_next)
+	{
+		node_unbind(node);
+	}
+	DL_FOREACH_SAFE2(fs->nodes, node, next, all_next)
+	{
+		node_destroy(node);
 	}
 }
 

@@ -23,6 +23,8 @@ struct local;
 struct route;
 
 struct node {
+	struct fs *fs;
+	struct node *all_prev, *all_next; /* in fs->nodes */
 	UT_hash_handle hh;   /* in parent->children while it is the current one of its name */
 	struct node *parent; /* counted; NULL: the root */
 	struct node *children;
@@ -48,8 +50,9 @@ struct node {
 	unsigned writers; /* handles that may still write */
 };
 
-/* The node of a name in a directory, made if there is none; a reference for the caller. */
-struct node *node_create(struct node *parent, const char *name);
+/* A new node for a name in a directory (NULL: the root); a reference for the caller. NULL: no
+ * memory. */
+struct node *node_create(struct fs *fs, struct node *parent, const char *name);
 struct node *node_ref(struct node *node);
 void node_unref(struct node *node);
 /* Makes it the current node of its name, or no longer. */
@@ -61,5 +64,8 @@ struct node *node_find(struct node *parent, const char *name);
 uint64_t node_ino(const struct node *parent, const char *name);
 /* The value of the path's n-th variable (route.h), NULL where it has none. */
 const char *node_variable(const struct node *node, unsigned n);
+
+/* Frees all that the kernel has never forgotten, the root too. */
+void nodes_destroy(struct fs *fs);
 
 #endif

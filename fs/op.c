@@ -53,7 +53,7 @@ static int answer(struct op *op)
 	case REPLY_OPEN:
 		return fuse_reply_open(op->req, &op->fi);
 	case REPLY_DATA:
-		return fuse_reply_buf(op->req, reply->data, reply->len);
+		return fuse_reply_buf(op->req, reply->owned, reply->len);
 	case REPLY_WRITE:
 		return fuse_reply_write(op->req, reply->len);
 	case REPLY_LINK:

@@ -38,10 +38,8 @@ struct reply {
 	struct stat attr;
 	double attr_timeout;
 	struct statvfs statvfs;
-	const char *data; /* borrowed from a handle, or == owned */
+	char *owned; /* DATA's bytes, LINK's target; freed after the answer */
 	size_t len;
-	char *owned;       /* freed after the answer */
-	struct node *node; /* whose lookup count the kernel gets with ENTRY and CREATE */
 };
 
 struct op {

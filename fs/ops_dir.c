@@ -87,7 +87,7 @@ static int step_readdir(struct op *op)
 		}
 		used += size;
 	}
-	op->reply = (struct reply){ .kind = REPLY_DATA, .data = buf, .len = used, .owned = buf };
+	op->reply = (struct reply){ .kind = REPLY_DATA, .len = used, .owned = buf };
 	return 0;
 }
 
@@ -129,7 +129,7 @@ static int step_readdirplus(struct op *op)
 		used += fuse_add_direntry_plus(
 			op->req, buf + used, op->size - used, name, &param, (off_t)at + 1);
 	}
-	op->reply = (struct reply){ .kind = REPLY_DATA, .data = buf, .len = used, .owned = buf };
+	op->reply = (struct reply){ .kind = REPLY_DATA, .len = used, .owned = buf };
 	return 0;
 }
 

@@ -82,7 +82,7 @@ static int check_uncached(struct fs *fs, struct node *node)
 
 static int check_writable(struct fs *fs, const struct node *node)
 {
-	if (fs->options->ro && !(node->route && node->route->parent == ROUTE_CONTROL)) {
+	if (fs->options->ro) {
 		return -EROFS;
 	}
 	if (node->local) {
@@ -308,10 +308,7 @@ static int step_read(struct op *op)
 	size_t offset = (size_t)op->offset;
 	size_t count = offset >= len ? 0 : len - offset < op->size ? len - offset : op->size;
 	op->reply = (struct reply){ .kind = REPLY_DATA, .len = count };
-	if (own) {
-		op->reply.data = text + (count ? offset : 0);
-		return 0;
-	}
+	/* A copy: the file may be closed, or written to, before the answer is out. */
 	op->reply.owned = malloc(count + 1);
 	if (!op->reply.owned) {
 		return -ENOMEM;
@@ -319,7 +316,6 @@ static int step_read(struct op *op)
 	if (count > 0) {
 		memcpy(op->reply.owned, text + offset, count);
 	}
-	op->reply.data = op->reply.owned;
 	return 0;
 }
 

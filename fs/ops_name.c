@@ -43,7 +43,7 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	struct node *dir = op->node;
 	const struct route *route = fixed_route(dir, op->name);
 	struct folder *folder = folder_at(fs, dir);
-	struct node *node = folder ? node_create(dir, op->name) : NULL;
+	struct node *node = folder ? node_create(fs, dir, op->name) : NULL;
 	bool bind = true;
 	if (!node) {
 		return -ENOMEM;
@@ -105,7 +105,7 @@ static int make_connector_dir(struct op *op)
 	if (!name_is_conventional(key)) {
 		log_warn("mkdir: the API may refuse a connector of this name: %s", key);
 	}
-	struct node *node = node_create(op->node, op->name);
+	struct node *node = node_create(fs, op->node, op->name);
 	if (!node) {
 		free(key);
 		return -ENOMEM;
@@ -466,7 +466,7 @@ int ops_link_local(struct op *op)
 	if (node->local) {
 		found.node = node_ref(node);
 	} else {
-		found.node = node_create(op->to_node, op->to_name);
+		found.node = node_create(fs, op->to_node, op->to_name);
 		if (!found.node) {
 			return -ENOMEM;
 		}

@@ -9,6 +9,9 @@
 
 #define DAY_SECONDS 86400
 
+/* The hash of a content that nobody has looked at. */
+#define HASH_UNSEEN 0
+
 struct seen {
 	UT_hash_handle hh; /* by ino */
 	struct times_entry entry;
@@ -104,6 +107,15 @@ static void note_use(struct times *times, struct times_entry *entry)
 	}
 }
 
+struct timespec times_peek(struct times *times, uint64_t ino)
+{
+	pthread_mutex_lock(&times->lock);
+	const struct seen *seen = seen_of(times, ino);
+	uint64_t hash = seen ? seen->entry.hash : HASH_UNSEEN;
+	pthread_mutex_unlock(&times->lock);
+	return times_of(times, ino, hash);
+}
+
 struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 {
 	struct timespec time;
@@ -113,6 +125,9 @@ struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 	if (!entry) {
 		time = now_locked(times);
 	} else {
+		if (entry->hash == HASH_UNSEEN) {
+			entry->hash = hash;
+		}
 		if (entry->hash != hash || (entry->time.tv_sec == 0 && entry->time.tv_nsec == 0)) {
 			entry->hash = hash;
 			entry->time = now_locked(times);

@@ -23,6 +23,9 @@ void times_destroy(struct times *times);
 /* The time of this content at this inode: the known one, or now, and noted. Every time that is
  * given out as "now" differs from all others. */
 struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash);
+/* The time of whatever content is there, where nobody has looked at it yet: looking does not move
+ * it. */
+struct timespec times_peek(struct times *times, uint64_t ino);
 /* Says what the time of this content is. */
 void times_set(struct times *times, uint64_t ino, uint64_t hash, struct timespec time);
 /* Now, later than anything that was returned before. */

@@ -146,7 +146,7 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 		same_time(node->mtime, face->mtime) && !node->retired && !(fresh && node->cached)) {
 		return node_ref(node);
 	}
-	node = node_create(dir, name);
+	node = node_create(dir->fs, dir, name);
 	if (node) {
 		node->route = route;
 		node->part = part_ref(part);
@@ -221,7 +221,7 @@ static int lookup_directory(struct node *dir, const char *name, const struct rou
 {
 	struct node *node = node_find(dir, name);
 	if (!node || node->route != route) {
-		node = node_create(dir, name);
+		node = node_create(dir->fs, dir, name);
 		if (node) {
 			node->route = route;
 			node->key = key ? strdup(key) : NULL;

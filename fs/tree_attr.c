@@ -36,11 +36,14 @@ static struct document *listing_of(struct fs *fs, const struct node *dir)
 		node_variable(dir, VAR_CLUSTER));
 }
 
-/* A directory's content is its names. */
+/* A directory's content is its names; 0: they are not known yet. */
 static uint64_t listing_hash(struct fs *fs, const struct node *dir)
 {
 	struct document *document = listing_of(fs, dir);
-	return document ? document->listing + 1 : 1;
+	if (document && !document->fetched_at) {
+		return 0;
+	}
+	return document && document->listing ? document->listing : 1;
 }
 
 static nlink_t directory_links(struct fs *fs, const struct node *dir)
@@ -65,7 +68,9 @@ static void attr_directory(struct fs *fs, struct node *node, struct stat *attr)
 {
 	attr->st_nlink = directory_links(fs, node);
 	attr->st_size = IO_BYTES;
-	attr->st_mtim = times_of(fs->times, node->ino, listing_hash(fs, node));
+	uint64_t hash = listing_hash(fs, node);
+	attr->st_mtim =
+		hash ? times_of(fs->times, node->ino, hash) : times_peek(fs->times, node->ino);
 	struct folder *folder = node->folder;
 	if (folder && folder->mtime.tv_sec > attr->st_mtim.tv_sec) {
 		attr->st_mtim = folder->mtime;
