@@ -14,7 +14,7 @@
 #include "fs/journal.h"
 #include "fs/node.h"
 #include "fs/notify.h"
-#include "fs/op.h"
+#include "fs/ops.h"
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/save.h"
@@ -84,6 +84,7 @@ void fs_destroy(struct fs *fs)
 	if (!fs) {
 		return;
 	}
+	handles_destroy(fs);
 	folders_destroy(fs);
 	documents_destroy(fs);
 	touched_destroy(fs);

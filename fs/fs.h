@@ -21,6 +21,7 @@ struct auth;
 struct document;
 struct folder;
 struct fuse_session;
+struct handle;
 struct http;
 struct job;
 struct journal;
@@ -50,6 +51,7 @@ struct fs {
 	pthread_cond_t changed; /* a job or folder has changed state, or the clock has work */
 	struct node *root;
 	struct node *nodes;         /* lock; all there are */
+	struct handle *handles;     /* lock; all there are */
 	struct document *documents; /* lock; by target */
 	struct folder *folders;     /* lock; by key */
 	struct op *waiting;         /* lock */

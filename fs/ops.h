@@ -12,9 +12,10 @@ struct node;
 
 /* An open file or directory; its address is fuse_file_info.fh. */
 struct handle {
-	struct node *node; /* counted */
-	pid_t pid;         /* who opened it */
-	char *text;        /* a view's bytes as they were then; wiped */
+	struct handle *prev, *next; /* in fs->handles */
+	struct node *node;          /* counted */
+	pid_t pid;                  /* who opened it */
+	char *text;                 /* a view's bytes as they were then; wiped */
 	size_t len;
 	struct name_list names; /* a directory's */
 	bool writes;            /* opened for writing */
@@ -72,5 +73,16 @@ int ops_link_local(struct op *op);
 int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role);
 /* A new local file or directory in a directory that takes them. 0 or -errno; a reference. */
 int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct node **ret_node);
+
+/* ops_handle.c. NULL: no memory. */
+struct handle *handle_create(struct fs *fs, struct node *node);
+void handle_destroy(struct fs *fs, struct handle *handle);
+/* Frees those that the kernel has never released. */
+void handles_destroy(struct fs *fs);
+
+static inline struct handle *handle_of(const struct fuse_file_info *fi)
+{
+	return (struct handle *)(uintptr_t)fi->fh;
+}
 
 #endif

@@ -7,11 +7,6 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 static int step_opendir(struct op *op)
 {
 	struct name_list names;
@@ -19,12 +14,11 @@ static int step_opendir(struct op *op)
 	if (result != 0) {
 		return result;
 	}
-	struct handle *handle = calloc(1, sizeof(*handle));
+	struct handle *handle = handle_create(op->fs, op->node);
 	if (!handle) {
 		name_list_finish(&names);
 		return -ENOMEM;
 	}
-	handle->node = node_ref(op->node);
 	handle->names = names;
 	op->fi.fh = (uintptr_t)handle;
 	op->reply.kind = REPLY_OPEN;
@@ -47,10 +41,8 @@ void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *handle = handle_of(fi);
 	(void)ino;
 	fs_lock(fs);
-	node_unref(handle->node);
+	handle_destroy(fs, handle);
 	fs_unlock(fs);
-	name_list_finish(&handle->names);
-	free(handle);
 	fuse_reply_err(req, 0);
 }
 

@@ -16,11 +16,6 @@
 #define UNCACHED_MS 1000
 #define VIEW_BYTES  ((size_t)256 << 20)
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
-{
-	return (struct handle *)(uintptr_t)fi->fh;
-}
-
 static bool wants_write(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
@@ -163,13 +158,12 @@ static void schedule_draft(struct fs *fs, struct node *node)
 	}
 }
 
-static struct handle *handle_create(struct fs *fs, struct node *node, pid_t pid, bool writes)
+static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, bool writes)
 {
-	struct handle *handle = calloc(1, sizeof(*handle));
+	struct handle *handle = handle_create(fs, node);
 	if (!handle) {
 		return NULL;
 	}
-	handle->node = node_ref(node);
 	handle->pid = pid;
 	handle->writes = writes;
 	if (!node->local) {
@@ -179,23 +173,11 @@ static struct handle *handle_create(struct fs *fs, struct node *node, pid_t pid,
 		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
 		strbuf_finish(&text);
 		if (!handle->text) {
-			node_unref(handle->node);
-			free(handle);
+			handle_destroy(fs, handle);
 			return NULL;
 		}
 	}
 	return handle;
-}
-
-static void handle_destroy(struct handle *handle)
-{
-	set_active(handle, false);
-	if (handle->text) {
-		explicit_bzero(handle->text, handle->len);
-		free(handle->text);
-	}
-	node_unref(handle->node);
-	free(handle);
 }
 
 static int open_node(struct op *op, struct node *node, enum reply_kind kind)
@@ -210,7 +192,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (err == 0 && writes) {
 		err = part_from_other_writer(node, pid);
 	}
-	struct handle *handle = err == 0 ? handle_create(fs, node, pid, writes) : NULL;
+	struct handle *handle = err == 0 ? open_handle(fs, node, pid, writes) : NULL;
 	if (!handle) {
 		return err < 0 ? err : -ENOMEM;
 	}
@@ -228,7 +210,8 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		handle->wrote = node->local != NULL;
 	}
 	if (err < 0) {
-		handle_destroy(handle);
+		set_active(handle, false);
+		handle_destroy(fs, handle);
 		return err;
 	}
 	op->fi.fh = (uintptr_t)handle;
@@ -438,7 +421,7 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	if (stops) {
 		schedule_draft(fs, handle->node);
 	}
-	handle_destroy(handle);
+	handle_destroy(fs, handle);
 	fs_unlock(fs);
 	fuse_reply_err(req, 0);
 }

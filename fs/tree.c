@@ -418,7 +418,14 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 	}
 	if (S_ISDIR(route->mode)) {
 		int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
-		return lookup_directory(dir, name, route, NULL, ms, ms, ret_found);
+		int result = lookup_directory(dir, name, route, NULL, ms, ms, ret_found);
+		const struct document *listing =
+			result == 0 ? tree_listing(op->fs, ret_found->node) : NULL;
+		if (listing && !listing->fetched_at) {
+			/* Who wants its time and links asks again, and waits for its listing. */
+			ret_found->attr_ms = 0;
+		}
+		return result;
 	}
 	return route->document ? lookup_document_file(op, dir, name, route, ret_found)
 			       : lookup_own_file(op, dir, name, route, ret_found);
@@ -464,6 +471,13 @@ void tree_forget_item(struct fs *fs, const struct item *item)
 int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 {
 	*ret_valid_ms = op->fs->options->ttl[TTL_TOPOLOGY];
+	struct document *listing = tree_listing(op->fs, dir);
+	if (listing && !listing->fetched_at) {
+		int result = document_need(op, listing);
+		/* A directory can be looked at although its names cannot be had now. */
+		*ret_valid_ms = 0;
+		return result == OP_WAIT || result == -ENOENT ? result : 0;
+	}
 	if (!dir->route || dir->route->variable != VAR_CONNECTOR) {
 		return 0;
 	}

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/stat.h>
 
+struct document;
 struct fs;
 struct item;
 struct node;
@@ -29,7 +30,10 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found);
 /* As it is shown now. */
 void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr);
-/* Makes sure that a directory's node is still there. 0, OP_WAIT or -errno. */
+/* The document whose items a directory lists; NULL: none does. */
+struct document *tree_listing(struct fs *fs, const struct node *dir);
+/* Makes sure that a directory's node is still there, and its listing known. 0, OP_WAIT or -errno.
+ */
 int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms);
 
 /* A directory's names as they are when it is opened. */

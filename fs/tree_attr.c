@@ -26,7 +26,7 @@ struct touched {
 	struct timespec mtime;
 };
 
-static struct document *listing_of(struct fs *fs, const struct node *dir)
+struct document *tree_listing(struct fs *fs, const struct node *dir)
 {
 	const struct route *child = dir->route ? route_variable_child(dir->route) : NULL;
 	if (!child || !child->document) {
@@ -39,7 +39,7 @@ static struct document *listing_of(struct fs *fs, const struct node *dir)
 /* A directory's content is its names; 0: they are not known yet. */
 static uint64_t listing_hash(struct fs *fs, const struct node *dir)
 {
-	struct document *document = listing_of(fs, dir);
+	struct document *document = tree_listing(fs, dir);
 	if (document && !document->fetched_at) {
 		return 0;
 	}
@@ -48,7 +48,7 @@ static uint64_t listing_hash(struct fs *fs, const struct node *dir)
 
 static nlink_t directory_links(struct fs *fs, const struct node *dir)
 {
-	struct document *document = listing_of(fs, dir);
+	struct document *document = tree_listing(fs, dir);
 	nlink_t links = 2 + (document ? HASH_COUNT(document->items) : 0);
 	for (unsigned i = 1; dir->route && i < ROUTES; i++) {
 		links += routes[i].parent == route_id(dir->route) && routes[i].name &&

@@ -126,6 +126,7 @@ static int list_connector(struct op *op, struct node *dir, struct name_list *lis
 			there = folder->draft || (there && folder->away == AWAY_NOT);
 		} else if (folder) {
 			there = there && now >= folder->hidden_until[route->face] &&
+				!folder_takes_files(folder, op->pid, now) &&
 				!entry_find(folder->entries, route->name);
 		}
 		result = there ? add(list, route->name, type_of(route->mode)) : 0;
