@@ -129,4 +129,5 @@ def shared_mounts(shared_emulators):
 @pytest.fixture
 def work(emulator, site, mount, process):
     """work(delete_delay=1) mounts with these options and reads `plain`."""
-    return lambda **options: Work(emulator, site, mount(emulator, **options), process)
+    return lambda **options: Work(emulator, site, mount(emulator, **options), process,
+                                  delay=options.get("delete_delay", 2))

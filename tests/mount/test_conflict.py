@@ -12,12 +12,6 @@ import samples
 from harness import fails, poll
 
 
-def their_change(w, **settings):
-    """Another client's change of `plain`; _ stands for a dot."""
-    w.site.patch("plain", merge={key.replace("_", "."): value
-                                 for key, value in settings.items()})
-
-
 def assert_stale(w, text, *words):
     poll(lambda: w.process.read(w.config) == w.shown(), 5, "the other's content")
     assert w.process.read(w.rejected) == text
@@ -28,7 +22,7 @@ def assert_stale(w, text, *words):
 
 def test_changed_between_open_and_save(work):
     w = work()
-    their_change(w, quickstart="USERS", max_interval="500")
+    w.theirs(quickstart="USERS", max_interval="500")
     text = w.changed(kafka_topic="mine")
     with fails(errno.ESTALE):
         w.process.write(w.config, text)
@@ -56,7 +50,7 @@ def test_changed_between_two_attempts(work):
 def test_somebody_did_the_same(work):
     """The live configuration is what is being sent: done, without a PUT."""
     w = work()
-    their_change(w, kafka_topic="ours")
+    w.theirs(kafka_topic="ours")
     w.process.write(w.config, w.changed(kafka_topic="ours"))
     assert w.api.calls() == [w.look]
     assert w.process.read(w.config) == w.shown()
@@ -66,8 +60,8 @@ def test_somebody_did_the_same(work):
 def test_reopened_after_their_change(work):
     """Who reads what they wrote builds on it."""
     w = work()
-    their_change(w, quickstart="USERS")
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.theirs(quickstart="USERS")
+    w.refresh()
     text = w.process.read(w.config)
     assert text == w.shown() != w.text
     content = dict(json.loads(text), **{"kafka.topic": "mine"})
@@ -79,7 +73,7 @@ def test_reopened_after_their_change(work):
 def test_stat_and_listings_do_not_move_the_base(work, processes):
     """Their change is long visible; the one who saves has not opened the file since."""
     w = work(ttl=0.2)
-    their_change(w, quickstart="USERS", some_more="x")
+    w.theirs(quickstart="USERS", some_more="x")
     other = processes()
     poll(lambda: other.read(w.config) != w.text, 5)
     w.process.stat(w.config)
@@ -105,7 +99,7 @@ def test_base_is_the_processes_own(work, processes):
 def test_base_of_a_stranger(work, processes):
     """cp after an editor's look: what anybody last opened through the mount."""
     w = work(ttl=0.2)
-    their_change(w, quickstart="USERS")
+    w.theirs(quickstart="USERS")
     poll(lambda: w.process.stat(w.config).st_size != len(w.text), 5)
     stranger = processes()
     with fails(errno.ESTALE):
@@ -196,7 +190,7 @@ def test_answers_that_differ_in_form_and_content(work):
     """The same, but there is a change as well."""
     w = work()
     content = json.loads(w.text)
-    their_change(w, quickstart="USERS")
+    w.theirs(quickstart="USERS")
     w.api.fault(method="GET", path="/connectors/plain/config$", times=-1, body_only=json.dumps(
         dict(content, **{"a.default.setting": "x", "quickstart": "USERS"})))
     with fails(errno.ESTALE):

@@ -134,9 +134,19 @@ def test_create(work):
     assert w.process.read(directory / "config.json") == w.site.shown("new")
     assert w.process.stat(directory / "config.json").st_size == len(w.site.shown("new"))
     assert NEW["kafka.api.secret"].encode() not in w.process.read(directory / "config.json")
-    poll(lambda: set(w.process.listdir(directory))
-         == {"config.json", "connector.json", "status.json", "state"}, 10)
+    names = {"config.json", "connector.json", "status.json", "state"}
+    poll(lambda: all(w.process.exists(directory / name) for name in names), 10)
+    assert set(w.process.listdir(directory)) == names
     poll(lambda: w.process.read(directory / "state") in (b"RUNNING\n", b"PROVISIONING\n"), 10)
+
+
+def test_listing_of_a_new_one(work):
+    """What is listed can be looked at, also while the files of a backup may still be put there."""
+    w = work()
+    directory = new_directory(w)
+    w.process.write(directory / "config.json", new_text())
+    harness.hold(lambda: all(w.process.exists(directory / name)
+                             for name in w.process.listdir(directory)), 2.5)
 
 
 def test_create_by_rename(work):

@@ -44,12 +44,12 @@ def assert_saved(w):
     assert w.site.config("plain")["kafka.api.secret"] == samples.PLAIN["kafka.api.secret"]
     assert w.process.read(w.config) == w.shown()
     assert not w.process.exists(w.error)
-    hold(lambda: w.api.writes() == [w.put] and w.process.exists(w.config), 2.4)
+    hold(lambda: w.api.writes() == [w.put] and w.process.exists(w.config), w.delay + 0.3)
 
 
 @pytest.mark.parametrize("how", list(VIM))
 def test_vim(work, how):
-    w = work()
+    w = work(delete_delay=0.4)
     vim(w, how, EDIT, "wq")
     assert w.api.calls() == [w.look, w.put]
     assert_saved(w)
@@ -70,7 +70,7 @@ def test_vim_without_a_change(work):
     vim(w, "default", "wq")
     assert w.api.writes() == []
     assert w.process.read(w.config) == w.text
-    hold(lambda: w.api.writes() == [] and w.process.exists(w.config), 2.4)
+    hold(lambda: w.api.writes() == [] and w.process.exists(w.config), w.delay + 0.3)
 
 
 def test_vim_only_looks(work):
@@ -82,13 +82,13 @@ def test_vim_only_looks(work):
 @pytest.mark.parametrize("how", ["default", "backup", "by copy", "no backup"])
 def test_vim_meets_a_refusal(work, how):
     """It says so and rolls back; the server's content, the text and the reason are there."""
-    w = work()
+    w = work(delete_delay=0.4)
     w.api.fault(method="PUT", path="/config$", times=-1, **REFUSED)
     shown = vim(w, how, EDIT, "silent! w", "qa!", status=None)
     assert w.api.writes() == [w.put], shown
     poll(lambda: w.process.exists(w.config) and w.process.read(w.config) == w.text, 6)
     w.assert_refused(w.changed(kafka_topic="edited"), "the queue is purple")
-    hold(lambda: w.api.writes() == [w.put], 2.4)
+    hold(lambda: w.api.writes() == [w.put], w.delay + 0.3)
     assert w.site.config("plain")["kafka.topic"] == "orders"
 
 
@@ -133,19 +133,22 @@ def test_vim_in_ex_mode(work):
     assert_saved(w)
 
 
-def nano(w, *options, end=("\x0f", "\r", "\x18")):
+# What nano shows and what is typed then, to replace in the whole file.
+REPLACE = [("Help|kafka", "\x1c"), ("Search", TOPIC + "orders\r"),
+           ("Replace with", TOPIC + "edited\r"), ("this instance", "a")]
+
+
+def nano(w, *options):
     """Replaces orders by edited, writes, and leaves."""
     return terminal.run(
         ["nano", "-I", *options, w.config],
-        [("Help|kafka", "\x1c"), ("Search", TOPIC + "orders\r"), ("Replace with", TOPIC + "edited\r"),
-         ("this instance", "a"), ("Replaced", end[0]), ("Write|Name", end[1]),
-         ("Wrote|Error|rror", end[2])],
+        [*REPLACE, ("Replaced", "\x0f"), ("Write|Name", "\r"), ("Wrote|rror", "\x18")],
         HOME=w.mounted.home / "work")
 
 
 @pytest.mark.parametrize("options", [[], ["-B"], ["-G"], ["-B", "-C", "{home}/work"]])
 def test_nano(work, options):
-    w = work()
+    w = work(delete_delay=0.4)
     status, shown = nano(w, *(one.format(home=w.mounted.home) for one in options))
     assert status == 0, shown
     assert w.api.calls() == [w.look, w.put], shown
@@ -156,10 +159,11 @@ def test_nano_meets_a_refusal(work):
     """It shows the error and does not leave; the text is in its buffer and in .rejected."""
     w = work()
     w.api.fault(method="PUT", path="/config$", times=-1, **REFUSED)
-    nano_steps = [("Help|kafka", "\x1c"), ("Search", TOPIC + "orders\r"), ("Replace with", TOPIC + "edited\r"),
-                  ("this instance", "a"), ("Replaced", "\x0f"), ("Write|Name", "\r"),
-                  ("Invalid argument", "\x18"), ("Save modified", "n")]
-    terminal.run(["nano", "-I", w.config], nano_steps, HOME=w.mounted.home / "work")
+    terminal.run(
+        ["nano", "-I", w.config],
+        [*REPLACE, ("Replaced", "\x0f"), ("Write|Name", "\r"), ("Invalid argument", "\x18"),
+         ("Save modified", "n")],
+        HOME=w.mounted.home / "work")
     assert w.api.writes() == [w.put]
     w.assert_refused(w.changed(kafka_topic="edited"), "the queue is purple")
 

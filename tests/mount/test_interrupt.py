@@ -20,7 +20,7 @@ def cat(path):
 
 def hanging_read(w):
     """A cat of a file whose answer hangs."""
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.clear()
     w.api.fault(path="/", times=-1, hang=True)
     reader = cat(w.config)
@@ -49,7 +49,7 @@ def test_a_hanging_cat_ends_at_once(work, number):
 def test_a_handled_signal_is_eintr(work):
     """Python's handler runs, and the call says EINTR (which Python repeats unless it raises)."""
     w = work()
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.fault(path="/", times=-1, hang=True)
     program = (
         "import os, signal, sys\n"
@@ -73,7 +73,7 @@ def test_a_handled_signal_is_eintr(work):
 def test_another_reader_goes_on(work, processes):
     """One of two who wait for the same answer is interrupted; the other gets it."""
     w = work()
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.settings(latency_ms=1000)
     first = cat(w.config)
     second = processes().start("read", w.config)
@@ -107,7 +107,7 @@ print(size, ctypes.get_errno() if size < 0 else 0, hits > 0)
 def test_a_timer_does_not_disturb(work):
     """10 ms, SA_RESTART, during a read of 300 ms: libc's own calls, which Python never repeats."""
     w = work()
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.settings(latency_ms=300)
     result = harness.run(sys.executable, "-SE", "-c", TIMER, w.config, within=20)
     assert result.output.split() == [str(len(w.text)), "0", "True"]
@@ -117,7 +117,7 @@ def test_a_timer_does_not_disturb(work):
 @pytest.mark.parametrize("number", [signal.SIGWINCH, signal.SIGURG, signal.SIGUSR1])
 def test_other_signals_do_not_disturb(work, number):
     w = work()
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.settings(latency_ms=500)
     program = ("import os, signal, sys\n"
                f"signal.signal({int(number)}, lambda *_: None)\n"
@@ -169,7 +169,7 @@ def test_an_interrupted_save_before_it_was_sent(work):
 
 def test_interrupted_listing(work):
     w = work()
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.fault(path="/", times=-1, hang=True)
     w.api.clear()
     lister = subprocess.Popen(["ls", w.connectors], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -196,7 +196,7 @@ def test_a_killed_writer_sends_nothing_half(work, processes):
 def test_etimedout_and_not_eintr(work):
     """Without a signal the deadline ends it."""
     w = work(timeout=0.5, stale=0)
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     w.api.fault(path="/", times=-1, hang=True)
     with takes(at_most=2):
         with fails(errno.ETIMEDOUT):

@@ -297,7 +297,7 @@ def test_undecided_with_a_hanging_answer(work):
     with fails(errno.ETIMEDOUT):
         w.process.write(w.config, w.changed(kafka_topic="late"))
     assert w.process.exists(w.error)
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     poll(lambda: w.process.read(w.config) == w.shown(), 5)
     poll(lambda: not w.process.exists(w.rejected), 5)
 
@@ -308,7 +308,7 @@ def test_undecided_with_a_hanging_answer(work):
 @pytest.mark.parametrize("how", ["copy", "rename", "unlink and rename"])
 def test_rolling_back(work, how):
     """Succeeds, sends nothing, and leaves the reason."""
-    w = work()
+    w = work(delete_delay=0.4)
     backup = w.directory / "config.json~"
     text = w.changed(kafka_topic="refused")
     if how == "copy":
@@ -324,20 +324,20 @@ def test_rolling_back(work, how):
     assert w.api.writes() == [w.put]
     w.assert_refused(text, "purple")
     assert w.process.stat(w.config).st_size == len(w.text)
-    harness.hold(lambda: w.api.writes() == [w.put], 2.5)
+    harness.hold(lambda: w.api.writes() == [w.put], 0.7)
     assert w.process.read(w.config) == w.text
 
 
 def test_unlink_after_a_refusal(work):
     """An editor drops its draft: no removal; the name stays away for the grace time."""
-    w = work(delete_delay=1)
+    w = work(delete_delay=0.7)
     text = w.changed(kafka_topic="refused")
     refuse(w, text)
     w.process.unlink(w.config)
     assert not w.process.exists(w.config)
     poll(lambda: w.process.exists(w.config), 5, "the server's content")
     w.assert_refused(text, "purple")
-    harness.hold(lambda: w.api.writes() == [w.put], 1.5)
+    harness.hold(lambda: w.api.writes() == [w.put], 1)
     assert w.site.get("plain")
 
 
@@ -359,7 +359,7 @@ def test_draft_of_another_process_is_not_lost(work, processes):
     w.process.write_fd(fd, b"{")
     other = processes()
     harness.hold(lambda: other.listdir(w.directory) and other.stat(w.config).st_size == 1, 1)
-    w.process.write(w.mounted / ".connectfs" / "refresh", b"1")
+    w.refresh()
     text = w.changed(kafka_topic="kept")
     w.process.write_fd(fd, text[1:])
     w.process.close(fd)

@@ -78,13 +78,14 @@ def test_while_provisioning(emulators, mount, process):
     writes = [call for call in api.writes() if call[0] == "PUT"]
     assert len(writes) >= 2 and set(writes) == {("PUT", site.of("new", "/pause"))}
     assert site.get("new")["state"] == "PAUSED"
+    poll(lambda: process.exists(directory / "state"), 5)
     assert process.read(directory / "state") == b"PAUSED\n"
 
 
 def test_provisioning_is_shown(emulators, mount, process):
     """UNKNOWN while there is no status at all, as the restored files of a backup may be put."""
     api = emulators("--environments", 1, "--clusters", 1, "--connectors", 1,
-                    "--provisioning", 6000)
+                    "--provisioning", 3500)
     site = samples.site(api)
     mounted = mount(api, ttl_status=0.2)
     directory = mounted.connectors(site) / "new"
@@ -142,11 +143,11 @@ def test_answers_that_lag(emulators, mount, process):
     mounted = mount(api, ttl=0, ttl_status=0)
     state = mounted.connector(site, "connector-000001") / "state"
     assert process.read(state) == b"RUNNING\n"
-    api.settings(settle_ms=1200)
+    api.settings(settle_ms=700)
     process.write(state, b"pause\n")
-    hold(lambda: process.read(state) == b"PAUSED\n", 2)
+    hold(lambda: process.read(state) == b"PAUSED\n", 1.1)
     process.write(state, b"resume\n")
-    hold(lambda: process.read(state) == b"RUNNING\n", 2)
+    hold(lambda: process.read(state) == b"RUNNING\n", 1.1)
     assert b"RUNNING" in process.read(mounted.connector(site, "connector-000001") / "status.json")
 
 

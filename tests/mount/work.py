@@ -8,8 +8,9 @@ import canonical
 class Work:
     """The connector `plain`, shown and read once, on a mount of its own; the log is empty."""
 
-    def __init__(self, emulator, site, mounted, process, name="plain"):
+    def __init__(self, emulator, site, mounted, process, name="plain", delay=2):
         self.api, self.site, self.mounted, self.process = emulator, site, mounted, process
+        self.delay = delay  # the grace time, delete_delay
         self.directory = mounted.connector(site, name)
         self.config = self.directory / "config.json"
         self.error = self.directory / "config.json.error"
@@ -28,6 +29,15 @@ class Work:
         for key in without:
             del content[key.replace("_", ".")]
         return canonical.config(content)
+
+    def theirs(self, **settings):
+        """Another client's change; _ stands for a dot."""
+        self.site.patch("plain", merge={key.replace("_", "."): value
+                                        for key, value in settings.items()})
+
+    def refresh(self):
+        """Drops every cache of the mount."""
+        self.process.write(self.mounted / ".connectfs" / "refresh", b"1\n")
 
     def errors(self):
         """.connectfs/errors, as lines."""
