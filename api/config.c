@@ -22,16 +22,16 @@ void config_finish(struct config *config)
 	*config = (struct config){ 0 };
 }
 
-/* Where a name is, or would be inserted. */
-static size_t find(const struct config *config, const char *name, bool *ret_found)
+/* The setting of a name; NULL, and where it would be inserted. */
+static struct setting *find(const struct config *config, const char *name, size_t *ret_at)
 {
 	size_t low = 0, high = config->count;
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
 		int order = strcmp(config->settings[middle].name, name);
 		if (order == 0) {
-			*ret_found = true;
-			return middle;
+			*ret_at = middle;
+			return &config->settings[middle];
 		}
 		if (order < 0) {
 			low = middle + 1;
@@ -39,8 +39,8 @@ static size_t find(const struct config *config, const char *name, bool *ret_foun
 			high = middle;
 		}
 	}
-	*ret_found = false;
-	return low;
+	*ret_at = low;
+	return NULL;
 }
 
 /* Takes name and value over, also when it fails. The name must be new. */
@@ -64,32 +64,31 @@ static int insert(struct config *config, size_t at, char *name, char *value)
 
 const char *config_get(const struct config *config, const char *name)
 {
-	bool found;
-	size_t at = find(config, name, &found);
-	return found ? config->settings[at].value : NULL;
+	size_t at;
+	const struct setting *setting = find(config, name, &at);
+	return setting ? setting->value : NULL;
 }
 
 int config_set(struct config *config, const char *name, const char *value)
 {
-	bool found;
-	size_t at = find(config, name, &found);
-	if (!found) {
+	size_t at;
+	struct setting *setting = find(config, name, &at);
+	if (!setting) {
 		return value ? insert(config, at, strdup(name), strdup(value)) : 0;
 	}
 	if (!value) {
-		setting_finish(&config->settings[at]);
+		setting_finish(setting);
 		config->count--;
-		memmove(config->settings + at, config->settings + at + 1,
-			(config->count - at) * sizeof(*config->settings));
+		memmove(setting, setting + 1, (config->count - at) * sizeof(*setting));
 		return 0;
 	}
 	char *copy = strdup(value);
 	if (!copy) {
 		return -ENOMEM;
 	}
-	explicit_bzero(config->settings[at].value, strlen(config->settings[at].value));
-	free(config->settings[at].value);
-	config->settings[at].value = copy;
+	explicit_bzero(setting->value, strlen(setting->value));
+	free(setting->value);
+	setting->value = copy;
 	return 0;
 }
 
@@ -140,9 +139,8 @@ static int add_member(
 		free(text);
 		return -EINVAL;
 	}
-	bool found;
-	size_t at = find(config, name, &found);
-	if (found) {
+	size_t at;
+	if (find(config, name, &at)) {
 		strbuf_addf(why, "\"%s\" stands there twice", name);
 		free(name);
 		free(text);
@@ -346,12 +344,12 @@ void config_diff(const struct config *before, const struct config *after,
 	while (i < before->count || j < after->count) {
 		const struct setting *a = i < before->count ? &before->settings[i] : NULL;
 		const struct setting *b = j < after->count ? &after->settings[j] : NULL;
-		int order = !a ? 1 : !b ? -1 : strcmp(a->name, b->name);
-		if (order < 0) {
+		int order = a && b ? strcmp(a->name, b->name) : a ? -1 : 1;
+		if (a && order < 0) {
 			differs(arg, a->name, a->value, NULL);
-		} else if (order > 0) {
+		} else if (b && order > 0) {
 			differs(arg, b->name, NULL, b->value);
-		} else if (!config_same_value(a->value, b->value)) {
+		} else if (a && b && !config_same_value(a->value, b->value)) {
 			differs(arg, a->name, a->value, b->value);
 		}
 		i += order <= 0;

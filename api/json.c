@@ -314,7 +314,7 @@ struct json_iter json_iter(struct json_slice container)
 static struct json_slice take_value(struct json_iter *iter)
 {
 	const char *start = iter->at;
-	const char *stop = iter->end;
+	const char *stop;
 	if (*start == '"' || *start == '{' || *start == '[') {
 		stop = skip_value(start, iter->end);
 	} else {

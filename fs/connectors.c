@@ -344,7 +344,7 @@ void connector_saved(struct item *item, struct part *config)
 		if (overlay->superseded_count == SUPERSEDED_MAX) {
 			part_unref(overlay->superseded[0]);
 			memmove(overlay->superseded, overlay->superseded + 1,
-				sizeof(overlay->superseded) - sizeof(overlay->superseded[0]));
+				(SUPERSEDED_MAX - 1) * sizeof(struct part *));
 			overlay->superseded_count--;
 		}
 		overlay->superseded[overlay->superseded_count++] = part_ref(before);

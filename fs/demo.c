@@ -17,8 +17,6 @@
 #define START_MS   10000
 #define PATH_BYTES 4096
 
-extern char **environ;
-
 /* The emulator beside this program, or in PATH. */
 static void find_emulator(struct strbuf *out)
 {

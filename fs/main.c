@@ -168,10 +168,11 @@ static int start_client(struct program *program)
 			return err;
 		}
 		free(options->url);
-		options->url = strdup(program->demo.url);
+		options->url = steal(program->demo.url);
 	}
 	int err = url_check_origin(options->url, options->insecure_http, &url, &program->why);
 	if (err < 0) {
+		free(url);
 		return err;
 	}
 	free(options->url);

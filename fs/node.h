@@ -62,8 +62,8 @@ struct node *node_find(struct node *parent, const char *name);
 
 /* The inode number of a name in a directory. */
 uint64_t node_ino(const struct node *parent, const char *name);
-/* The value of the path's n-th variable (route.h), NULL where it has none. */
-const char *node_variable(const struct node *node, unsigned n);
+/* What a variable (route.h) of the path stands for, NULL where it has none. */
+const char *node_variable(const struct node *node, unsigned variable);
 
 /* Frees all that the kernel has never forgotten, the root too. */
 void nodes_destroy(struct fs *fs);

@@ -9,6 +9,7 @@
 
 struct folder;
 struct node;
+struct route;
 
 /* An open file or directory; its address is fuse_file_info.fh. */
 struct handle {
@@ -62,9 +63,22 @@ void ops_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void ops_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void ops_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ops_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
+
+/* ops_rename.c */
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,
 	const char *to_name, unsigned int flags);
 void ops_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t to_parent, const char *to_name);
+
+/* Of a directory that takes local files: the row of a name that the API has in it (NULL: any other
+ * name), the connector's folder (NULL: no memory), and its local files. */
+const struct route *ops_fixed_route(const struct node *dir, const char *name);
+struct folder *ops_folder(struct fs *fs, struct node *dir);
+struct entry **ops_entries(struct fs *fs, struct node *dir);
+/* Whether a name is taken; ret_result: -EEXIST, OP_WAIT, or why that cannot be told. */
+bool ops_exists(struct op *op, struct node *dir, const char *name, int *ret_result);
+/* An op on a name in a directory; NULL: it was answered. */
+struct op *ops_name_op(
+	fuse_req_t req, fuse_ino_t ino, const char *name, int (*step)(struct op *op));
 
 /* After a save by rename or link: carries the op's names out. Under the lock. */
 int ops_rename_local(struct op *op);

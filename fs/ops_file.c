@@ -43,13 +43,11 @@ int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum
 	tree_attr(fs, node, &attr);
 	int err = tree_render(fs, node, &text);
 	struct local *local = err == 0 ? local_create(fs, folder, role, attr.st_mode) : NULL;
-	if (err == 0) {
-		err = local ? local_fill(local, strbuf_str(&text), text.len) : -ENOMEM;
-	}
+	int filled = local ? local_fill(local, strbuf_str(&text), text.len) : -ENOMEM;
 	strbuf_wipe(&text);
-	if (err < 0) {
+	if (!local || filled < 0) {
 		local_destroy(local);
-		return err;
+		return err < 0 ? err : filled;
 	}
 	local->mtime = attr.st_mtim;
 	node_unbind(node);

@@ -95,7 +95,7 @@ static int list_computed(
 	struct op *op, struct node *dir, const struct route *child, struct name_list *list)
 {
 	int result = dir->route->children(op, dir, visit, list);
-	for (size_t i = 0; i < list->count; i++) {
+	for (size_t i = 0; child && i < list->count; i++) {
 		list->types[i] = type_of(child->mode);
 	}
 	return result;
