@@ -70,8 +70,19 @@ static struct item *first_unseen(struct document *document)
 	return NULL;
 }
 
+/* What it was is what it is, as of now. */
+static void item_stays(struct item *item, int64_t started)
+{
+	for (unsigned kind = 0; kind < PARTS; kind++) {
+		if (item->part_at[kind] < started) {
+			item->part_at[kind] = started;
+		}
+	}
+}
+
 /* Marks what the list names; false where it is no list of names. */
-static bool mark_listed(struct document *document, const struct http_answer *answer)
+static bool mark_listed(
+	struct document *document, const struct http_answer *answer, int64_t started)
 {
 	struct json_slice list, name;
 	if (json_check(strbuf_str(&answer->body), answer->body.len, &list, NULL) < 0 ||
@@ -84,6 +95,7 @@ static bool mark_listed(struct document *document, const struct http_answer *ans
 		struct item *item = text ? document_find(document, text) : NULL;
 		if (item) {
 			item->seen = true;
+			item_stays(item, started);
 		}
 		free(text);
 	}
@@ -99,7 +111,7 @@ static void list_done(struct http_answer *answer, void *arg)
 		journal_answer(fs->journal, "GET", confirmation->target, answer, NULL);
 	}
 	fs_lock(fs);
-	if (answer->err < 0 || !mark_listed(document, answer)) {
+	if (answer->err < 0 || !mark_listed(document, answer, confirmation->started)) {
 		/* What is not known to be gone stays. */
 		settle(confirmation, false);
 	} else {

@@ -288,7 +288,9 @@ static bool is_removed(struct document *document, const struct item *staged, int
 		}
 		if (strcmp(removed->name, staged->name) == 0) {
 			struct json_slice id = part_id(staged->parts[PART_INFO]);
-			return !id.text || !removed->id[0] || json_is(id, removed->id);
+			if (!id.text || !removed->id[0] || json_is(id, removed->id)) {
+				return true;
+			}
 		}
 		at = &removed->next;
 	}
@@ -357,11 +359,26 @@ void connector_saved(struct item *item, struct part *config)
 	item_set_part(item, PART_CONFIG, config, fs_moment(item->document->fs));
 }
 
+/* A name that was removed is used again: only the old one's own id still tells it apart. */
+static void forget_removed(struct document *document, const char *name)
+{
+	for (struct removed **at = &document->removed; *at;) {
+		struct removed *removed = *at;
+		if (strcmp(removed->name, name) == 0 && !removed->id[0]) {
+			*at = removed->next;
+			removed_free(removed);
+		} else {
+			at = &removed->next;
+		}
+	}
+}
+
 struct item *connector_created(
 	struct document *document, const char *name, struct json_slice answer)
 {
 	struct item *item = document_add(document, name);
 	struct overlay *overlay = item ? overlay_of(item) : NULL;
+	forget_removed(document, name);
 	struct json_slice none = { NULL, 0 }, config = json_get(answer, "config");
 	if (!overlay) {
 		return NULL;

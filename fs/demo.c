@@ -54,7 +54,7 @@ static int read_line(int fd, struct strbuf *out)
 	return out->err;
 }
 
-static int spawn(const char *program, int out, pid_t *ret_pid)
+static int spawn(const char *program, int out, bool loud, pid_t *ret_pid)
 {
 	char *argv[] = { (char *)program, (char *)"--listen", (char *)"127.0.0.1:0",
 		(char *)"--exit-with-parent", NULL };
@@ -63,7 +63,12 @@ static int spawn(const char *program, int out, pid_t *ret_pid)
 	sigset_t none;
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
+	/* Whoever waits for the end of this program's output must not wait for the emulator's. */
+	posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
+	if (!loud) {
+		posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	}
 	posix_spawnattr_init(&attr);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setpgroup(&attr, 0);
@@ -74,7 +79,7 @@ static int spawn(const char *program, int out, pid_t *ret_pid)
 	return -err;
 }
 
-int demo_start(struct demo *demo, struct strbuf *ret_why)
+int demo_start(struct demo *demo, bool loud, struct strbuf *ret_why)
 {
 	struct strbuf program = STRBUF_INIT(PATH_BYTES);
 	struct strbuf line = STRBUF_INIT(PATH_BYTES);
@@ -83,7 +88,7 @@ int demo_start(struct demo *demo, struct strbuf *ret_why)
 	if (pipe2(ends, O_CLOEXEC) < 0) {
 		return -errno;
 	}
-	int err = spawn(strbuf_str(&program), ends[1], &demo->pid);
+	int err = spawn(strbuf_str(&program), ends[1], loud, &demo->pid);
 	close(ends[1]);
 	if (err == 0) {
 		err = read_line(ends[0], &line);

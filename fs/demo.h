@@ -2,6 +2,7 @@
 #ifndef FS_DEMO_H
 #define FS_DEMO_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 #include "base/strbuf.h"
@@ -11,8 +12,9 @@ struct demo {
 	char *url; /* owned */
 };
 
-/* Starts the emulator on a private port; it ends with this process. -errno with the reason. */
-int demo_start(struct demo *demo, struct strbuf *ret_why);
+/* Starts the emulator on a private port; it ends with this process, and is silent unless `loud`.
+ * -errno with the reason. */
+int demo_start(struct demo *demo, bool loud, struct strbuf *ret_why);
 /* Accepts a zeroed one. */
 void demo_stop(struct demo *demo);
 

@@ -508,7 +508,10 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 		return -EAGAIN;
 	}
 	op->fs->misses++;
-	if (is_walk(document, kind, now)) {
+	/* What a bulk answer of just now did not bring is asked for by itself: no op asks for it
+	 * twice. */
+	bool brought = document->fetched_at >= op->began;
+	if (!brought && is_walk(document, kind, now)) {
 		document_refresh(document, false);
 		if (!document->fetching) {
 			return document->failure;

@@ -163,7 +163,7 @@ static int start_client(struct program *program)
 	struct options *options = &program->options;
 	char *url = NULL;
 	if (options->demo) {
-		int err = demo_start(&program->demo, &program->why);
+		int err = demo_start(&program->demo, options->foreground, &program->why);
 		if (err < 0) {
 			return err;
 		}

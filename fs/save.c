@@ -99,6 +99,9 @@ static void refuse(
 	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S %Z", localtime_r(&now, &tm));
 	strbuf_addf(&full, "%s: not saved, %s (%s)\n", folder->name, stamp, strerror(-err));
 	strbuf_adds(&full, strbuf_str(why));
+	if (full.len > 0 && full.buf[full.len - 1] != '\n') {
+		strbuf_addc(&full, '\n');
+	}
 	strbuf_adds(&full, "What was refused is in config.json.rejected.\n");
 	folder_refuse(folder, text, len, strbuf_str(&full));
 	strbuf_wipe(&full);
@@ -149,6 +152,10 @@ static int save_done(struct job *job, int err)
 	if (err < 0) {
 		if (!save->create) {
 			show_live(save);
+		}
+		if (!save->told) {
+			journal_error(fs->journal, "%s: not saved: %s", folder->name,
+				strbuf_str(&save->why));
 		}
 		refuse(folder, save->text, save->len, &save->why, err);
 		folder->undecided = save->undecided;
@@ -252,9 +259,6 @@ static int parse(struct save *save)
 	} else if (err == 0 && !config_get(&save->wanted, "name")) {
 		err = config_set(&save->wanted, "name", name);
 	}
-	if (err < 0) {
-		strbuf_addc(&save->why, '\n');
-	}
 	return err;
 }
 
@@ -280,6 +284,10 @@ int save_start(
 		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
 			strbuf_str(&save->why));
 		refuse(folder, save->text ? save->text : "", save->len, &save->why, err);
+		if (save->text && json_check(save->text, save->len, NULL, NULL) == 0) {
+			/* Nobody will complete it. */
+			draft_is_saved(folder, draft, save->change);
+		}
 		save_discard(save);
 		return err;
 	}

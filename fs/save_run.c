@@ -26,6 +26,7 @@ static char *target_of(const struct save *save, const char *pattern)
 
 static void explain_answer(struct save *save, const char *what, const struct http_answer *answer)
 {
+	save->told = true;
 	if (answer->status) {
 		strbuf_addf(&save->why, "%s: the API answered %ld.\n", what, answer->status);
 	} else {
@@ -135,6 +136,7 @@ static int explain_conflict(struct save *save, const struct config *live)
 		&save->why, "Open it again, and bring your change in from config.json.rejected.\n");
 	journal_error(save->job.fs->journal, "%s: not saved: changed by somebody else",
 		save->job.folder->name);
+	save->told = true;
 	return -ESTALE;
 }
 

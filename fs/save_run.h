@@ -26,6 +26,7 @@ struct save {
 
 	bool sent;      /* a request was carried out */
 	bool undecided; /* one may have been */
+	bool told;      /* the journal knows why it failed */
 	struct strbuf
 		shown; /* the configuration that the server has now, or a create's whole answer */
 	struct strbuf why; /* for a person, after a failure */

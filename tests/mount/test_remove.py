@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+import canonical
 import harness
 import samples
 from harness import fails, hold, poll
@@ -418,3 +419,22 @@ def test_an_open_file_is_saved_at_the_end(work, processes):
     assert w.mounted.wait() == 0
     assert w.api.writes() == [w.put]
     assert w.site.config("plain")["kafka.topic"] == "at-the-end"
+
+
+def test_removed_and_created_again_and_again(emulators, mount, process):
+    """One name, three lives within a minute: each is shown, and no look costs a request twice."""
+    api = emulators("--environments", 1, "--clusters", 1, "--connectors", 2, "--provisioning", 400)
+    site = samples.site(api)
+    mounted = mount(api, ttl=0.2, ttl_status=0.2)
+    directory = mounted.connector(site, "plain")
+    harness.poll(lambda: process.exists(directory / "config.json"), 10)
+    text = canonical.config(dict(samples.PLAIN, name="plain"))
+    for _ in range(3):
+        harness.run("rm", "-r", directory)
+        process.mkdir(directory)
+        process.write(directory / "config.json", text)
+        api.clear()
+        harness.run("ls", "-l", directory)
+        harness.run(f"cat {mounted.connectors(site)}/*/state", shell=True)
+        assert len(api.calls()) < 12, api.calls()
+    assert site.config("plain")["kafka.topic"] == "orders"
