@@ -49,14 +49,17 @@ static struct folder *folder_get(
 
 struct folder *folder_of(struct fs *fs, struct node *dir)
 {
-	if (!dir->folder || !dir->folder->dir) {
+	if (!dir->folder) {
 		dir->folder = folder_get(fs, node_variable(dir, VAR_ENVIRONMENT),
 			node_variable(dir, VAR_CLUSTER), dir->key);
 	}
-	if (dir->folder && !dir->folder->dir) {
-		dir->folder->dir = node_ref(dir);
+	struct folder *folder = dir->folder;
+	if (folder && folder->dir != dir && dir->current) {
+		/* A directory that was removed and made again has a new node. */
+		node_unref(folder->dir);
+		folder->dir = node_ref(dir);
 	}
-	return dir->folder;
+	return folder;
 }
 
 struct folder *folder_find(struct fs *fs, struct node *dir)

@@ -98,6 +98,9 @@ def fails(*numbers):
 
 
 def die_with_parent(number=signal.SIGTERM):
+    """In a child: also takes signals as usual, which a shell's background jobs do not inherit."""
+    for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+        signal.signal(ignored, signal.SIG_DFL)
     LIBC.prctl(PR_SET_PDEATHSIG, number)
 
 
