@@ -127,3 +127,4 @@ def test_nothing_before_the_check_of_the_host(emulators):
     result = harness.start_fails(url="http://192.0.2.7", options={"timeout": 1}, env={
         "CONFLUENT_CLOUD_API_SECRET": CANARY.decode()})
     assert_clean("the error", (result.errors + result.output).encode())
+    assert "plain http" in result.errors
