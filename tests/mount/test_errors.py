@@ -235,7 +235,7 @@ def repeated_entry(answer):
 @pytest.mark.parametrize("change", [no_metadata, unknown_members, empty_next, null_next,
                                     repeated_entry])
 def test_tolerated_in_a_list(emulator, mount, process, change):
-    mounted = mount(emulator, ttl_topology=0)
+    mounted = mount(emulator, ttl_topology=0, stale=0)
     both_lists(emulator, change)
     assert sorted(process.listdir(mounted / "environments")) == sorted(emulator.account())
 
@@ -244,7 +244,7 @@ def test_tolerated_in_a_list(emulator, mount, process, change):
                                   '{"data": null, "metadata": null}'])
 def test_no_data(emulator, mount, process, body):
     env = samples.first_cluster(emulator)[0]
-    mounted = mount(emulator, ttl_topology=0)
+    mounted = mount(emulator, ttl_topology=0, stale=0)
     emulator.fault(path="/cmk/v2/clusters", times=-1, body_only=body)
     assert process.listdir(mounted / "environments" / env / "clusters") == []
 

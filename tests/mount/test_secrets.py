@@ -12,7 +12,7 @@ import pytest
 import canonical
 import harness
 import samples
-from harness import fails
+from harness import fails, poll
 
 CANARY = b"canary-5e8f13c7"
 
@@ -114,10 +114,13 @@ def test_credentials_are_not_inherited(emulators, mount, process, tmp_path):
     """A credential command sees no other secrets, and the daemon's descriptors are its own."""
     api = emulators(*samples.EMULATOR)
     program = tmp_path / "helper"
-    program.write_text(f"#!/bin/sh\nls -l /proc/self/fd > {tmp_path}/fds\n"
+    program.write_text(f"#!/bin/sh\nls -l /proc/self/fd >> {tmp_path}/fds\n"
+                       f"echo >> {tmp_path}/runs\n"
                        f"echo '{json.dumps({'key': harness.KEY, 'secret': harness.SECRET})}'\n")
     program.chmod(0o700)
-    mount(api, credential_command=program)
+    mounted = mount(api, credential_command=program)
+    mounted.send_signal(signal.SIGHUP)  # run again, now with connections and /dev/fuse open
+    poll(lambda: (tmp_path / "runs").read_text() == "\n\n", 5)
     listed = (tmp_path / "fds").read_text()
     assert "socket" not in listed and "/dev/fuse" not in listed
 
