@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -114,6 +115,15 @@ void folder_note_base(struct folder *folder, pid_t pid, struct part *config)
 	unsigned at = 0;
 	while (at < BASES - 1 && folder->bases[at].pid != pid && folder->bases[at].config) {
 		at++;
+	}
+	if (folder->bases[at].config && folder->bases[at].pid != pid) {
+		/* Full: those that have ended need theirs no more. */
+		for (unsigned i = BASES; i-- > 0;) {
+			if (kill(folder->bases[i].pid, 0) < 0 && errno == ESRCH) {
+				at = i;
+				break;
+			}
+		}
 	}
 	struct base base = { pid, part_ref(config) };
 	part_unref(folder->bases[at].config);
@@ -261,6 +271,18 @@ void folder_forget(struct folder *folder)
 	if (folder->dir) {
 		notify_entry(folder->fs, folder->dir->parent, folder->dir->name);
 	}
+}
+
+bool folder_keeps(struct folder *folder)
+{
+	if (!folder || folder->made || folder_item(folder)) {
+		if (folder) {
+			folder->kept = false;
+		}
+		return false;
+	}
+	folder->kept = folder->kept || folder->entries || folder->draft;
+	return folder->kept;
 }
 
 bool removals_are_braked(struct fs *fs, int64_t now)

@@ -18,7 +18,7 @@
 
 #define ROLLBACK_MS 30000
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
-#define BASES       8
+#define BASES       32
 
 struct node;
 
@@ -43,7 +43,8 @@ struct folder {
 	struct timespec mtime; /* of the last local change; 0: none yet */
 	struct node *dir; /* the directory's node while there is one with local files; counted */
 
-	bool made;          /* by mkdir, and not yet created by a save */
+	bool made; /* by mkdir, and not yet created by a save */
+	bool kept; /* its connector is gone, but what was refused was not: stays until rmdir */
 	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
 	pid_t creator;      /* who saved it then */
 
@@ -100,6 +101,10 @@ void folder_clear_refusal(struct folder *folder);
 void folder_settle_undecided(struct folder *folder);
 /* A save was refused less than 30 seconds ago. */
 bool folder_was_refused(const struct folder *folder, int64_t now);
+
+/* Whether local files keep the directory of a connector that is gone: what was refused is among
+ * them. */
+bool folder_keeps(struct folder *folder);
 
 /* config.json comes and goes. -EPERM: the brake. */
 int folder_unlink_config(struct folder *folder, int64_t now);

@@ -31,13 +31,17 @@ static void *job_thread(void *arg)
 	fs_lock(fs);
 	err = job->done(job, err);
 	job->folder->busy = false;
-	fs->jobs--;
 	if (job->op) {
 		op_finish(job->op, err);
 	}
 	fs_wake(fs);
 	fs_unlock(fs);
 	job->free(job);
+	/* Last: whoever waits for this destroys the fs. */
+	fs_lock(fs);
+	fs->jobs--;
+	fs_wake(fs);
+	fs_unlock(fs);
 	return NULL;
 }
 
@@ -54,7 +58,9 @@ int job_start(struct job *job, struct op *op)
 	pthread_attr_destroy(&attr);
 	if (err) {
 		fs->jobs--;
+		fs_unlock(fs); /* which free takes */
 		job->free(job);
+		fs_lock(fs);
 		return -err;
 	}
 	/* The thread cannot end before the lock is released. */

@@ -269,12 +269,13 @@ static int step_rmdir(struct op *op)
 	if (!folder) {
 		return -ENOMEM;
 	}
-	bool config = folder->draft || (!folder->made && folder->away == AWAY_NOT);
+	bool shown = !folder->made && folder->away == AWAY_NOT && !folder_keeps(folder);
+	bool config = folder->draft || shown;
 	if (config || folder->entries) {
 		return -ENOTEMPTY;
 	}
-	if (folder->made) {
-		folder->made = false;
+	if (folder->made || folder_keeps(folder)) {
+		folder->made = folder->kept = false;
 		return 0;
 	}
 	if (fs->options->ro) {

@@ -159,6 +159,11 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 	if (op->flags & RENAME_NOREPLACE && ops_exists(op, op->to_node, op->to_name, &result)) {
 		return result;
 	}
+	if (from == &routes[ROUTE_CONFIG] && to && to != from &&
+		!folder_takes_files(folder, op->pid, clock_now_ms())) {
+		/* Before its view, whose name the kernel may keep, becomes scratch. */
+		return -EINVAL;
+	}
 	struct node *node = rename_source(op, folder, &result);
 	if (!node) {
 		return result;

@@ -49,13 +49,21 @@ static int is_same(struct removal *removal)
 	if (err < 0 || json_check(strbuf_str(&answer.body), answer.body.len, &all, NULL) < 0) {
 		return err < 0 ? err : -EBADMSG;
 	}
+	if (json_type(all) != JSON_OBJECT) {
+		return -EBADMSG;
+	}
 	struct json_iter iter = json_iter(all);
 	while (json_next(&iter, &key, &value)) {
 		if (json_is(key, folder->name)) {
 			return !removal->id[0] || json_is(json_get(value, "id/id"), removal->id);
 		}
 	}
-	return 0;
+	/* A list may lack what is there: only its own 404 says that it is gone. */
+	cleanup(http_answer) struct http_answer own = { 0 };
+	free(steal(target));
+	target = url_target(CLOUD_CONNECTOR, folder->environment, folder->cluster, folder->name);
+	err = target ? job_request(&removal->job, HTTP_GET, target, NULL, &own, NULL) : -ENOMEM;
+	return err == -ENOENT ? 0 : err < 0 ? err : -EBUSY;
 }
 
 static int removal_run(struct job *job)
@@ -157,7 +165,11 @@ int removal_start(struct op *op, struct folder *folder)
 	}
 	/* Not again while this one is under way. */
 	folder->away_due = INT64_MAX;
-	return job_start(&removal->job, op);
+	int result = job_start(&removal->job, op);
+	if (result < 0) {
+		folder_config_is_back(folder);
+	}
+	return result;
 }
 
 void removals_flush(struct fs *fs)

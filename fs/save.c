@@ -150,15 +150,16 @@ static int save_done(struct job *job, int err)
 	struct folder *folder = job->folder;
 	struct fs *fs = job->fs;
 	if (err < 0) {
-		if (!save->create) {
-			show_live(save);
-		}
 		if (!save->told) {
 			journal_error(fs->journal, "%s: not saved: %s", folder->name,
 				strbuf_str(&save->why));
 		}
 		refuse(folder, save->text, save->len, &save->why, err);
 		folder->undecided = save->undecided;
+		if (!save->create) {
+			/* After refuse: a roll-back brings what was shown before. */
+			show_live(save);
+		}
 		if (save->create && err == -EEXIST) {
 			/* Somebody else's connector is here, and is shown. */
 			struct document *document = folder_document(folder);
@@ -184,10 +185,17 @@ static int save_done(struct job *job, int err)
 }
 
 /* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
-static bool is_rollback(const struct folder *folder, const struct config *wanted)
+static bool is_rollback(
+	const struct folder *folder, const struct config *wanted, const struct config *base)
 {
 	cleanup(config) struct config before = { 0 };
-	return folder_was_refused(folder, clock_now_ms()) && folder->refused_shown &&
+	if (!folder_was_refused(folder, clock_now_ms())) {
+		return false;
+	}
+	if (base->count > 0 && config_equal(wanted, base)) {
+		return true;
+	}
+	return folder->refused_shown &&
 	       config_of_answer(part_json(folder->refused_shown), &before) == 0 &&
 	       config_equal(wanted, &before);
 }
@@ -262,8 +270,11 @@ static int parse(struct save *save)
 	return err;
 }
 
-static void take_base(struct save *save)
+void save_take_base(struct save *save)
 {
+	config_finish(&save->base);
+	part_unref(steal(save->base_part));
+	save->base_is_bulk = false;
 	struct part *base = folder_base(save->job.folder, save->pid);
 	if (base && config_of_answer(part_json(base), &save->base) == 0) {
 		save->base_part = part_ref(base);
@@ -279,6 +290,8 @@ int save_start(
 		return -ENOMEM;
 	}
 	draft->local->tried = draft->local->changes;
+	/* Whatever comes of it, it has come back: no removal is due any more. */
+	folder_config_is_back(folder);
 	int err = parse(save);
 	if (err < 0) {
 		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
@@ -291,9 +304,9 @@ int save_start(
 		save_discard(save);
 		return err;
 	}
-	take_base(save);
+	save_take_base(save);
 	bool nothing =
-		!save->create && (is_rollback(folder, &save->wanted) ||
+		!save->create && (is_rollback(folder, &save->wanted, &save->base) ||
 					 changes_nothing(folder, &save->wanted, &save->base));
 	if (nothing) {
 		struct item *item = folder_item(folder);
@@ -305,7 +318,15 @@ int save_start(
 		save_discard(save);
 		return err;
 	}
-	return job_start(&save->job, op);
+	int result = job_start(&save->job, op);
+	if (result < 0) {
+		struct strbuf why = STRBUF_INIT(256);
+		strbuf_adds(&why, "There is no thread to send it with.\n");
+		refuse(folder, draft->local->data ? draft->local->data : "", draft->local->size,
+			&why, result);
+		strbuf_finish(&why);
+	}
+	return result;
 }
 
 void saves_flush(struct fs *fs)

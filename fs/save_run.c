@@ -365,6 +365,7 @@ int save_run(struct job *job)
 	fs_lock(job->fs);
 	/* An update that waited for a removal's turn finds that there is nothing left to update. */
 	bool made = job->folder->made;
+	save_take_base(save); /* an earlier save of the same writer may have ended meanwhile */
 	fs_unlock(job->fs);
 	if (made && !save->create) {
 		save->create = true;

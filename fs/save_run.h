@@ -33,5 +33,7 @@ struct save {
 };
 
 int save_run(struct job *job);
+/* What the writer goes out from, as of now. Under the lock. */
+void save_take_base(struct save *save);
 
 #endif

@@ -263,6 +263,9 @@ static int lookup_connector(struct op *op, struct node *dir, const char *name, c
 		return result;
 	}
 	int64_t ms = document_ttl_left(document, now);
+	if (!document_find(document, key) && folder_keeps(folder)) {
+		return lookup_directory(dir, name, route, key, 0, 0, found);
+	}
 	if (!document_find(document, key)) {
 		found->valid_ms = ms < op->fs->options->ttl[TTL_NEGATIVE]
 					  ? ms
@@ -501,5 +504,6 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 		return result;
 	}
 	int result = document_need(op, document);
-	return result == 0 && !document_find(document, dir->key) ? -ENOENT : result;
+	return result == 0 && !document_find(document, dir->key) && !folder_keeps(folder) ? -ENOENT
+											  : result;
 }

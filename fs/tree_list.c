@@ -121,7 +121,7 @@ static int list_connector(struct op *op, struct node *dir, struct name_list *lis
 		if (route->parent != ROUTE_CONNECTOR) {
 			continue;
 		}
-		bool there = !folder || !folder->made;
+		bool there = tree_connector(op->fs, dir) && (!folder || !folder->made);
 		if (folder && i == ROUTE_CONFIG) {
 			there = folder->draft || (there && folder->away == AWAY_NOT);
 		} else if (folder) {
@@ -134,13 +134,14 @@ static int list_connector(struct op *op, struct node *dir, struct name_list *lis
 	return result == 0 && folder ? add_entries(list, folder->entries) : result;
 }
 
-/* Directories that mkdir made and no save has created yet. */
+/* Directories that mkdir made and no save has created yet, and those that keep what was refused. */
 static int add_made(struct op *op, struct node *dir, struct name_list *list)
 {
 	int err = 0;
 	struct folder *folder, *next;
 	HASH_ITER (hh, op->fs->folders, folder, next) {
-		if (folder->made && folder->dir && folder->dir->parent == dir && err == 0) {
+		bool local = folder->made || (folder_keeps(folder) && !folder_item(folder));
+		if (local && folder->dir && folder->dir->parent == dir && err == 0) {
 			err = add(list, folder->dir->name, DT_DIR);
 		}
 	}
