@@ -40,9 +40,8 @@ struct node {
 
 	/* Of a view. */
 	struct part
-		*part;   /* what it is rendered of; literal text where the route has no renderer */
-	uint64_t serial; /* of the part, and the hash of what is shown: the generation */
-	uint64_t hash;
+		*part; /* what it is rendered of; literal text where the route has no renderer */
+	uint64_t hash; /* of what is shown: with mtime, the generation */
 	size_t size;
 	struct timespec mtime;
 	bool cached;      /* the kernel may have cached its name: it is never written to */

@@ -223,7 +223,6 @@ static struct save *save_create(
 		.pid = pid,
 		.how = how,
 		.change = local->changes,
-		.mtime = local->mtime,
 		.create = folder->made,
 		.len = local->size };
 	save->job = (struct job){

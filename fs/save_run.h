@@ -14,8 +14,7 @@ struct save {
 	enum save_how how;
 	bool create;
 	uint64_t change; /* of the draft */
-	struct timespec mtime;
-	char *text; /* as it was written; wiped */
+	char *text;      /* as it was written; wiped */
 	size_t len;
 	struct config wanted;
 	struct config hidden; /* the secrets among them, to be blotted out of messages */

@@ -150,7 +150,6 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 	if (node) {
 		node->route = route;
 		node->part = part_ref(part);
-		node->serial = face->serial;
 		node->hash = face->hash;
 		node->size = face->size;
 		node->mtime = face->mtime;
