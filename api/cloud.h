@@ -22,5 +22,7 @@
 #define CLOUD_RESUME CLOUD_CONNECTOR "/resume"
 /* listConnectv1ConnectorPlugins */
 #define CLOUD_PLUGINS "/connect/v1/environments/{}/clusters/{}/connector-plugins"
+/* validateConnectv1ConnectorPlugin */
+#define CLOUD_VALIDATE CLOUD_PLUGINS "/{}/config/validate"
 
 #endif
