@@ -84,7 +84,9 @@ static bool send_reply(struct emulator *emulator, const struct request *request,
 		reply_set_header(reply, "Content-Type", "application/json");
 	}
 	reply_set_header(reply, "Vary", "Accept-Encoding");
-	reply_set_header(reply, "X-Request-Id", request->id);
+	if (!reply_has_header(reply, "X-Request-Id")) {
+		reply_set_header(reply, "X-Request-Id", request->id);
+	}
 	struct MHD_Response *response = make_response(emulator, reply, effect);
 	if (!response) {
 		return false;

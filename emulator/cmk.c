@@ -11,25 +11,6 @@
 #define CLUSTERS "/cmk/v2/clusters"
 #define TEXT_MAX 1024
 
-/* A reference to the environment, as it is part of the cluster's spec. */
-static void write_environment(
-	const struct environment *environment, const struct request *request, struct strbuf *out)
-{
-	cleanup(strbuf) struct strbuf related = STRBUF_INIT(TEXT_MAX);
-	char resource[TEXT_MAX];
-	page_base(request, &related);
-	strbuf_addf(&related, "/org/v2/environments/%s", environment->id);
-	snprintf(resource, sizeof(resource),
-		"crn://confluent.cloud/organization=" ACCOUNT_ORGANIZATION "/environment=%s",
-		environment->id);
-	json_key(out, "environment");
-	json_begin(out, '{');
-	json_field(out, "id", environment->id);
-	json_field(out, "related", strbuf_str(&related));
-	json_field(out, "resource_name", resource);
-	json_end(out, '}');
-}
-
 static void write_spec(
 	const struct cluster *cluster, const struct request *request, struct strbuf *out)
 {
@@ -56,7 +37,7 @@ static void write_spec(
 	snprintf(text, sizeof(text), "https://%.*s:443", host, cluster->endpoint);
 	json_field(out, "http_endpoint", text);
 	json_field_bool(out, "deletion_protection", false);
-	write_environment(cluster->environment, request, out);
+	page_environment(request, cluster->environment->id, out);
 	json_end(out, '}');
 }
 
@@ -72,7 +53,15 @@ static void write_cluster(
 	json_field(out, "api_version", "cmk/v2");
 	json_field(out, "kind", "Cluster");
 	json_field(out, "id", cluster->id);
-	page_member(request, CLUSTERS, cluster->id, query, resource, cluster->created_at, out);
+	struct member member = {
+		.path = CLUSTERS,
+		.id = cluster->id,
+		.query = query,
+		.resource = resource,
+		.created_at = cluster->created_at,
+		.updated_at = cluster->created_at,
+	};
+	page_member(request, &member, out);
 	write_spec(cluster, request, out);
 	json_key(out, "status");
 	json_begin(out, '{');
@@ -109,7 +98,9 @@ HANDLER(cmk_list_clusters)
 		return;
 	}
 	struct strbuf *out = &reply->body;
-	page.environment = environment->id;
+	char filter[TEXT_MAX];
+	snprintf(filter, sizeof(filter), "environment=%.400s", environment->id);
+	page.filter = filter;
 	json_begin(out, '{');
 	json_field(out, "api_version", "cmk/v2");
 	json_field(out, "kind", "ClusterList");

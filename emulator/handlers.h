@@ -10,6 +10,8 @@
 /* org/v2, in org.c */
 HANDLER(org_list_environments);
 HANDLER(org_get_environment);
+HANDLER(org_list_organizations);
+HANDLER(org_get_organization);
 
 /* cmk/v2, in cmk.c */
 HANDLER(cmk_list_clusters);
@@ -23,6 +25,9 @@ HANDLER(connect_get_status);
 HANDLER(connect_get_tasks);
 HANDLER(connect_list_plugins);
 HANDLER(connect_validate);
+
+/* connect/v1: runtimes, in runtimes.c */
+HANDLER(custom_list_runtimes);
 
 /* connect/v1: writing, in connect_write.c */
 HANDLER(connect_create);

@@ -116,6 +116,17 @@ void json_bool(struct strbuf *sb, bool value)
 	json_raw(sb, value ? "true" : "false");
 }
 
+void json_list(struct strbuf *sb, const char *words)
+{
+	json_begin(sb, '[');
+	while (words && *words) {
+		size_t len = strcspn(words, ",");
+		json_string_len(sb, words, len);
+		words += len + (words[len] == ',');
+	}
+	json_end(sb, ']');
+}
+
 void json_raw(struct strbuf *sb, const char *text)
 {
 	json_next(sb);

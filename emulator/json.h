@@ -24,6 +24,8 @@ void json_string(struct strbuf *sb, const char *value);
 void json_string_len(struct strbuf *sb, const char *value, size_t len);
 void json_int(struct strbuf *sb, long long value);
 void json_bool(struct strbuf *sb, bool value);
+/* An array of the words between the commas; NULL is an empty one. */
+void json_list(struct strbuf *sb, const char *words);
 /* `text` is JSON already. */
 void json_raw(struct strbuf *sb, const char *text);
 

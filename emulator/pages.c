@@ -106,8 +106,8 @@ static void write_link(const struct page *page, const struct request *request, c
 	const char *separator = "?";
 	page_base(request, &url);
 	strbuf_adds(&url, page->path);
-	if (page->environment) {
-		strbuf_addf(&url, "%senvironment=%s", separator, page->environment);
+	if (page->filter) {
+		strbuf_addf(&url, "%s%s", separator, page->filter);
 		separator = "&";
 	}
 	if (size) {
@@ -134,20 +134,35 @@ void page_write(const struct page *page, const struct request *request, struct s
 	json_end(out, '}');
 }
 
-void page_member(const struct request *request, const char *path, const char *id, const char *query,
-	const char *resource, const char *created_at, struct strbuf *out)
+void page_member(const struct request *request, const struct member *member, struct strbuf *out)
 {
 	cleanup(strbuf) struct strbuf self = STRBUF_INIT(URL_MAX);
 	cleanup(strbuf) struct strbuf name = STRBUF_INIT(URL_MAX);
 	page_base(request, &self);
-	strbuf_addf(&self, "%s/%s%s", path, id, query);
-	strbuf_addf(
-		&name, "crn://confluent.cloud/organization=" ACCOUNT_ORGANIZATION "%s", resource);
+	strbuf_addf(&self, "%s/%s%s", member->path, member->id, member->query);
+	strbuf_addf(&name, "crn://confluent.cloud/organization=" ACCOUNT_ORGANIZATION "%s",
+		member->resource);
 	json_key(out, "metadata");
 	json_begin(out, '{');
 	json_field(out, "self", strbuf_str(&self));
 	json_field(out, "resource_name", strbuf_str(&name));
-	json_field(out, "created_at", created_at);
-	json_field(out, "updated_at", created_at);
+	json_field(out, "created_at", member->created_at);
+	json_field(out, "updated_at", member->updated_at);
+	json_end(out, '}');
+}
+
+void page_environment(const struct request *request, const char *id, struct strbuf *out)
+{
+	cleanup(strbuf) struct strbuf related = STRBUF_INIT(URL_MAX);
+	cleanup(strbuf) struct strbuf name = STRBUF_INIT(URL_MAX);
+	page_base(request, &related);
+	strbuf_addf(&related, "/org/v2/environments/%s", id);
+	strbuf_addf(&name,
+		"crn://confluent.cloud/organization=" ACCOUNT_ORGANIZATION "/environment=%s", id);
+	json_key(out, "environment");
+	json_begin(out, '{');
+	json_field(out, "id", id);
+	json_field(out, "related", strbuf_str(&related));
+	json_field(out, "resource_name", strbuf_str(&name));
 	json_end(out, '}');
 }

@@ -1,5 +1,5 @@
 /*
- * Paginated lists of org/v2 and cmk/v2: their parameters, tokens and links.
+ * Paginated lists: their parameters, tokens and links.
  *
  * A token says after which member the page starts, so that members added or
  * removed between two pages neither repeat nor hide others.
@@ -13,8 +13,8 @@
 #include "emulator/reply.h"
 
 struct page {
-	const char *path;        /* of the list */
-	const char *environment; /* or NULL: part of the links */
+	const char *path;   /* of the list */
+	const char *filter; /* or NULL: "name=value&...", part of the links */
 	size_t size;
 	uint64_t after; /* members up to this number were on earlier pages */
 	size_t count;   /* written so far */
@@ -32,8 +32,19 @@ void page_write(const struct page *page, const struct request *request, struct s
 
 /* The start of absolute URLs: scheme and host as the client knows them. */
 void page_base(const struct request *request, struct strbuf *out);
-/* The metadata of one member, key and all; `resource` is the end of its name. */
-void page_member(const struct request *request, const char *path, const char *id, const char *query,
-	const char *resource, const char *created_at, struct strbuf *out);
+
+struct member {
+	const char *path; /* of its list */
+	const char *id;
+	const char *query;    /* of its own URL, with '?'; or "" */
+	const char *resource; /* the end of its name */
+	const char *created_at;
+	const char *updated_at;
+};
+
+/* The metadata of one member, key and all. */
+void page_member(const struct request *request, const struct member *member, struct strbuf *out);
+/* A reference to an environment, key and all. */
+void page_environment(const struct request *request, const char *id, struct strbuf *out);
 
 #endif

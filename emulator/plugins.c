@@ -209,17 +209,6 @@ void plugin_check(const struct plugin *plugin, const struct config *config, stru
 	plugin_each(plugin, check_visit, &check);
 }
 
-static void write_choices(const char *choices, struct strbuf *out)
-{
-	json_begin(out, '[');
-	while (choices && *choices) {
-		size_t len = strcspn(choices, ",");
-		json_string_len(out, choices, len);
-		choices += len + (choices[len] == ',');
-	}
-	json_end(out, ']');
-}
-
 static void write_definition(const struct definition *d, int order, struct strbuf *out)
 {
 	static const char *const types[] = { "STRING", "INT", "BOOLEAN", "LIST", "PASSWORD" };
@@ -245,23 +234,38 @@ static void write_definition(const struct definition *d, int order, struct strbu
 	json_end(out, '}');
 }
 
+/* The value a validation shows. The class is the one that runs, whatever was sent, and the name
+ * is made up from the connector's id once there is one. */
+static const char *shown_value(
+	const struct plugin *plugin, const struct definition *d, const struct config *config)
+{
+	if (strcmp(d->name, "connector.class") == 0) {
+		return plugin->java_class;
+	}
+	if (strcmp(d->name, "name") == 0) {
+		return "{{.logicalClusterId}}";
+	}
+	const char *value = config_get(config, d->name);
+	return value ? value : d->default_value;
+}
+
 static void validate_visit(void *ctx, const struct definition *d, int order)
 {
 	struct check *check = ctx;
 	struct strbuf *out = check->out;
 	bool visible = is_visible(check->plugin, d, check->config);
-	const char *value = config_get(check->config, d->name);
+	const char *value = shown_value(check->plugin, d, check->config);
 	char reason[REASON_MAX];
-	judge(d, value ? value : d->default_value, reason);
+	judge(d, value, reason);
 
 	json_begin(out, '{');
 	write_definition(d, order, out);
 	json_key(out, "value");
 	json_begin(out, '{');
 	json_field(out, "name", d->name);
-	json_field(out, "value", d->type == VALUE_PASSWORD ? "" : value ? value : d->default_value);
+	json_field(out, "value", d->type == VALUE_PASSWORD ? "" : value);
 	json_key(out, "recommended_values");
-	write_choices(d->type == VALUE_BOOLEAN ? "true,false" : d->choices, out);
+	json_list(out, d->type == VALUE_BOOLEAN ? "true,false" : d->choices);
 	json_key(out, "errors");
 	json_begin(out, '[');
 	if (visible && *reason) {

@@ -16,7 +16,8 @@ static enum family family_of(const char *path)
 	if (strncmp(path, "/_emulator/", 11) == 0) {
 		return FAMILY_CONTROL;
 	}
-	return strncmp(path, "/connect/", 9) == 0 ? FAMILY_CONNECT : FAMILY_PLATFORM;
+	return strncmp(path, "/connect/v1/environments/", 25) == 0 ? FAMILY_CONNECT
+								   : FAMILY_PLATFORM;
 }
 
 struct request *request_create(struct MHD_Connection *connection, const char *uri)

@@ -20,7 +20,7 @@
 struct MHD_Connection;
 struct record;
 
-/* By the first part of the path: each has its own way to say no. */
+/* By the start of the path: each has its own way to say no. */
 enum family { FAMILY_PLATFORM, FAMILY_CONNECT, FAMILY_CONTROL };
 
 struct request {

@@ -19,6 +19,8 @@
 const struct route routes[] = {
 	{ "GET", "/org/v2/environments", "listOrgV2Environments", org_list_environments },
 	{ "GET", "/org/v2/environments/{id}", "getOrgV2Environment", org_get_environment },
+	{ "GET", "/org/v2/organizations", "listOrgV2Organizations", org_list_organizations },
+	{ "GET", "/org/v2/organizations/{id}", "getOrgV2Organization", org_get_organization },
 	{ "GET", "/cmk/v2/clusters", "listCmkV2Clusters", cmk_list_clusters },
 	{ "GET", "/cmk/v2/clusters/{id}", "getCmkV2Cluster", cmk_get_cluster },
 	{ "GET", CONNECTORS, "listConnectv1Connectors", connect_list },
@@ -34,6 +36,8 @@ const struct route routes[] = {
 	{ "GET", CONNECTOR "/tasks", "listConnectv1ConnectorTasks", connect_get_tasks },
 	{ "GET", PLUGINS, "listConnectv1ConnectorPlugins", connect_list_plugins },
 	{ "PUT", PLUGIN "/config/validate", "validateConnectv1ConnectorPlugin", connect_validate },
+	{ "GET", "/connect/v1/custom-connector-runtimes", "listConnectV1CustomConnectorRuntimes",
+		custom_list_runtimes },
 	{ "GET", "/_emulator/requests", "emulatorGetRequests", control_get_requests },
 	{ "DELETE", "/_emulator/requests", "emulatorClearRequests", control_clear_requests },
 	{ "GET", "/_emulator/faults", "emulatorGetFaults", control_get_faults },
