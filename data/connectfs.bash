@@ -7,7 +7,7 @@ _connectfs_options()
 	local before='' last=$1 name
 	local names='ttl= ttl_status= ttl_topology= ttl_plugins= ttl_negative= stale= settle=
 		timeout= timeout_write= max_connections= max_answer=
-		delete_delay= max_delete= no_delete ro
+		delete_delay= max_delete= no_delete ro dry_run validate
 		credentials= credential_command= secrets= cacert= insecure_http
 		uid= gid= umask= allow_other default_permissions fsname='
 

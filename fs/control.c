@@ -48,6 +48,13 @@ int control_errors(const struct fs *fs, const struct part *part, struct strbuf *
 	return out->err;
 }
 
+int control_changes(const struct fs *fs, const struct part *part, struct strbuf *out)
+{
+	(void)part;
+	journal_changes(fs->journal, out);
+	return out->err;
+}
+
 int control_nothing(const struct fs *fs, const struct part *part, struct strbuf *out)
 {
 	(void)fs;

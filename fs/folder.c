@@ -354,6 +354,10 @@ void folder_config_is_back(struct folder *folder)
 static void draft_expires(struct folder *folder)
 {
 	struct local *local = folder->draft->local;
+	if (local->held && local->held == local->changes) {
+		folder->draft_due = 0;
+		return;
+	}
 	if (local->changes != 0 && local->tried == local->changes) {
 		/* Its close has failed already, and said why. */
 		folder_set_draft(folder, NULL);

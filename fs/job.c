@@ -3,13 +3,18 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "api/retry.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
 #include "fs/op.h"
+
+#define LINE_BYTES     4096
+#define SETTINGS_BYTES 65536
 
 /* Under the lock: waits for the folder's turn. */
 static void take_turn(struct job *job)
@@ -20,6 +25,31 @@ static void take_turn(struct job *job)
 	job->folder->busy = true;
 }
 
+/* Brings what was sent, or would have been, into the audit trail. */
+static void record(struct job *job, int err)
+{
+	struct change *change = &job->change;
+	const struct folder *folder = job->folder;
+	struct strbuf what = STRBUF_INIT(LINE_BYTES);
+	if (change->sent || change->held) {
+		strbuf_addf(&what, "%s %s/%s/%s: ", change->action, folder->environment,
+			folder->cluster, folder->name);
+		if (change->held) {
+			strbuf_adds(&what, err < 0 ? strerror(-err) : "not sent (dry run)");
+		} else if (err == 0) {
+			strbuf_adds(&what, "done");
+		} else {
+			strbuf_addf(&what, "%s (%s)", change->undecided ? "undecided" : "refused",
+				strerror(-err));
+		}
+		journal_change(job->fs->journal, strbuf_str(&what), change->method, change->target,
+			strbuf_str(&change->settings));
+	}
+	strbuf_finish(&what);
+	strbuf_wipe(&change->settings);
+	free(steal(change->target));
+}
+
 static void *job_thread(void *arg)
 {
 	struct job *job = arg;
@@ -28,6 +58,7 @@ static void *job_thread(void *arg)
 	take_turn(job);
 	fs_unlock(fs);
 	int err = job->run(job);
+	record(job, err);
 	fs_lock(fs);
 	err = job->done(job, err);
 	job->folder->busy = false;
@@ -51,6 +82,7 @@ int job_start(struct job *job, struct op *op)
 	pthread_t thread;
 	pthread_attr_t attr;
 	job->deadline = clock_now_ms() + fs->options->timeout_write;
+	strbuf_init(&job->change.settings, SETTINGS_BYTES);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	fs->jobs++;
@@ -65,6 +97,17 @@ int job_start(struct job *job, struct op *op)
 	}
 	/* The thread cannot end before the lock is released. */
 	return op ? op_wait_job(op, job) : OP_WAIT;
+}
+
+bool job_may_send(struct job *job, enum http_method method, const char *target)
+{
+	struct change *change = &job->change;
+	change->method = method;
+	free(change->target);
+	change->target = strdup(target);
+	change->held = job->fs->options->dry_run;
+	change->sent |= !change->held;
+	return !change->held;
 }
 
 int job_request(struct job *job, enum http_method method, const char *target,

@@ -14,11 +14,23 @@
 
 struct op;
 
+/* What a job changes, for the audit trail. */
+struct change {
+	const char *action; /* "update", …; by who makes the job */
+	enum http_method method;
+	char *target;           /* of the newest request; owned */
+	struct strbuf settings; /* by run: a line for each that changes, no secrets */
+	bool sent;              /* a request was sent */
+	bool held;              /* one was held back: a dry run */
+	bool undecided;         /* by run: a request without an answer may yet be carried out */
+};
+
 struct job {
 	struct fs *fs;
 	struct folder *folder;
 	struct op *op; /* who waits; NULL: nobody (any more) */
 	int64_t deadline;
+	struct change change;
 	/* Without the lock; may block. 0 or -errno. */
 	int (*run)(struct job *job);
 	/* Under the lock, when run has ended: brings the result into the tree; returns what the
@@ -30,6 +42,10 @@ struct job {
 /* Under the lock: starts a job, with an op that waits for it or NULL. The job is owned by its
  * thread from here on. OP_WAIT, or -errno and the job was freed. */
 int job_start(struct job *job, struct op *op);
+
+/* For run, before each request that changes something. False: this is a dry run, nothing is sent,
+ * and run ends as if it had been. */
+bool job_may_send(struct job *job, enum http_method method, const char *target);
 
 /* For run: performs a request of the job within its deadline, journals an error. */
 int job_request(struct job *job, enum http_method method, const char *target,

@@ -8,11 +8,13 @@
 #include <time.h>
 
 #include "api/error.h"
+#include "base/cleanup.h"
 #include "base/log.h"
 
 #define LINE_BYTES       4096
 #define MESSAGE_BYTES    65536
 #define SECRET_MIN_BYTES 4
+#define SETTINGS_BYTES   65536
 
 struct deleted {
 	char *name;
@@ -20,19 +22,76 @@ struct deleted {
 	size_t len;
 };
 
+/* The newest texts: the numbers from `first` to `next` are kept. */
+struct ring {
+	char **texts; /* owned; each is */
+	unsigned size;
+	size_t bytes, max_bytes;
+	uint64_t first, next;
+};
+
 struct journal {
 	pthread_mutex_t lock;
-	char *errors[JOURNAL_ERRORS];            /* lock; a ring */
-	uint64_t error_count;                    /* lock; ever */
+	struct ring errors;                      /* lock */
+	struct ring changes;                     /* lock */
 	struct deleted deleted[JOURNAL_DELETED]; /* lock; the oldest first */
 	unsigned deleted_count;                  /* lock */
 };
 
+static bool ring_init(struct ring *ring, unsigned size, size_t max_bytes)
+{
+	*ring = (struct ring){ calloc(size, sizeof(char *)), size, .max_bytes = max_bytes };
+	return ring->texts != NULL;
+}
+
+static void ring_drop_oldest(struct ring *ring)
+{
+	char **slot = &ring->texts[ring->first++ % ring->size];
+	ring->bytes -= strlen(*slot);
+	free(steal(*slot));
+}
+
+static void ring_finish(struct ring *ring)
+{
+	while (ring->first < ring->next) {
+		ring_drop_oldest(ring);
+	}
+	free(ring->texts);
+}
+
+/* Takes the text over; NULL: there was no memory for it. */
+static void ring_add(struct ring *ring, char *text)
+{
+	if (!text) {
+		return;
+	}
+	size_t len = strlen(text);
+	while (ring->first < ring->next &&
+		(ring->next - ring->first == ring->size || ring->bytes + len > ring->max_bytes)) {
+		ring_drop_oldest(ring);
+	}
+	ring->texts[ring->next++ % ring->size] = text;
+	ring->bytes += len;
+}
+
+static void ring_print(const struct ring *ring, struct strbuf *out)
+{
+	for (uint64_t at = ring->first; at < ring->next; at++) {
+		strbuf_adds(out, ring->texts[at % ring->size]);
+	}
+}
+
 struct journal *journal_create(void)
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
-	if (journal) {
-		pthread_mutex_init(&journal->lock, NULL);
+	if (!journal) {
+		return NULL;
+	}
+	pthread_mutex_init(&journal->lock, NULL);
+	if (!ring_init(&journal->errors, JOURNAL_ERRORS, SIZE_MAX) ||
+		!ring_init(&journal->changes, JOURNAL_CHANGES, JOURNAL_CHANGES_BYTES)) {
+		journal_destroy(journal);
+		return NULL;
 	}
 	return journal;
 }
@@ -48,9 +107,8 @@ void journal_destroy(struct journal *journal)
 	if (!journal) {
 		return;
 	}
-	for (unsigned i = 0; i < JOURNAL_ERRORS; i++) {
-		free(journal->errors[i]);
-	}
+	ring_finish(&journal->errors);
+	ring_finish(&journal->changes);
 	for (unsigned i = 0; i < journal->deleted_count; i++) {
 		deleted_finish(&journal->deleted[i]);
 	}
@@ -58,18 +116,17 @@ void journal_destroy(struct journal *journal)
 	free(journal);
 }
 
-static void keep(struct journal *journal, const char *line)
+/* With the time before it. */
+static void keep(struct journal *journal, struct ring *ring, const char *text)
 {
 	char stamp[32];
 	time_t now = time(NULL);
 	struct tm tm;
 	strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &tm));
-	struct strbuf kept = STRBUF_INIT(5 * LINE_BYTES);
-	strbuf_addf(&kept, "%s %s", stamp, line);
+	struct strbuf kept = STRBUF_INIT(5 * LINE_BYTES + SETTINGS_BYTES);
+	strbuf_addf(&kept, "%s %s\n", stamp, text);
 	pthread_mutex_lock(&journal->lock);
-	char **slot = &journal->errors[journal->error_count++ % JOURNAL_ERRORS];
-	free(*slot);
-	*slot = strbuf_detach(&kept, NULL);
+	ring_add(ring, strbuf_detach(&kept, NULL));
 	pthread_mutex_unlock(&journal->lock);
 	strbuf_finish(&kept);
 }
@@ -93,9 +150,24 @@ void journal_error(struct journal *journal, const char *fmt, ...)
 	struct strbuf clean = STRBUF_INIT(4 * LINE_BYTES);
 	log_clean(strbuf_str(&line), line.len, false, &clean);
 	log_warn("%s", strbuf_str(&clean));
-	keep(journal, strbuf_str(&clean));
+	keep(journal, &journal->errors, strbuf_str(&clean));
 	strbuf_finish(&clean);
 	strbuf_wipe(&line);
+}
+
+void journal_change(struct journal *journal, const char *what, enum http_method method,
+	const char *target, const char *settings)
+{
+	struct strbuf text = STRBUF_INIT(4 * LINE_BYTES + SETTINGS_BYTES);
+	log_clean(what, strlen(what), false, &text);
+	log_info("%s", strbuf_str(&text));
+	strbuf_addf(&text, "\n  %s %s", http_method_name(method), target);
+	if (settings[0]) {
+		/* Without the last line's end, which every entry gets. */
+		strbuf_addf(&text, "\n%.*s", (int)strlen(settings) - 1, settings);
+	}
+	keep(journal, &journal->changes, strbuf_str(&text));
+	strbuf_finish(&text);
 }
 
 /* Replaces every occurrence of a value. */
@@ -133,13 +205,21 @@ static void blot_all(struct strbuf *text, const struct config *secrets)
 	}
 }
 
+void journal_clean(const char *text, size_t len, const struct config *secrets, struct strbuf *out)
+{
+	struct strbuf clean = STRBUF_INIT(MESSAGE_BYTES);
+	strbuf_add(&clean, text, len);
+	blot_all(&clean, secrets);
+	log_clean(strbuf_str(&clean), clean.len, true, out);
+	strbuf_wipe(&clean);
+}
+
 void journal_message(
 	const struct http_answer *answer, const struct config *secrets, struct strbuf *out)
 {
 	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
 	error_message(strbuf_str(&answer->body), answer->body.len, &message);
-	blot_all(&message, secrets);
-	log_clean(strbuf_str(&message), message.len, true, out);
+	journal_clean(strbuf_str(&message), message.len, secrets, out);
 	strbuf_wipe(&message);
 }
 
@@ -213,29 +293,32 @@ int journal_deleted_at(
 void journal_errors(struct journal *journal, struct strbuf *out)
 {
 	pthread_mutex_lock(&journal->lock);
-	uint64_t count = journal->error_count;
-	for (uint64_t i = count > JOURNAL_ERRORS ? count - JOURNAL_ERRORS : 0; i < count; i++) {
-		const char *line = journal->errors[i % JOURNAL_ERRORS];
-		if (line) {
-			strbuf_addf(out, "%s\n", line);
-		}
-	}
+	ring_print(&journal->errors, out);
+	pthread_mutex_unlock(&journal->lock);
+}
+
+void journal_changes(struct journal *journal, struct strbuf *out)
+{
+	pthread_mutex_lock(&journal->lock);
+	ring_print(&journal->changes, out);
 	pthread_mutex_unlock(&journal->lock);
 }
 
 void journal_last_error(struct journal *journal, struct strbuf *out)
 {
 	pthread_mutex_lock(&journal->lock);
-	uint64_t count = journal->error_count;
-	const char *line = count ? journal->errors[(count - 1) % JOURNAL_ERRORS] : NULL;
-	strbuf_adds(out, line ? line : "");
+	const struct ring *errors = &journal->errors;
+	if (errors->first < errors->next) {
+		const char *line = errors->texts[(errors->next - 1) % errors->size];
+		strbuf_add(out, line, strlen(line) - 1);
+	}
 	pthread_mutex_unlock(&journal->lock);
 }
 
 uint64_t journal_error_count(struct journal *journal)
 {
 	pthread_mutex_lock(&journal->lock);
-	uint64_t count = journal->error_count;
+	uint64_t count = journal->errors.next;
 	pthread_mutex_unlock(&journal->lock);
 	return count;
 }

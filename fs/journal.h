@@ -1,6 +1,7 @@
 /*
- * What went wrong, and what was removed: one log line for each, and the last ones kept for
- * .connectfs/errors and .connectfs/deleted. Has its own lock; call it with or without the fs's.
+ * What went wrong, what was changed, and what was removed: one log line for each, and the last ones
+ * kept for .connectfs/errors, .connectfs/changes and .connectfs/deleted. Has its own lock; call it
+ * with or without the fs's.
  */
 #ifndef FS_JOURNAL_H
 #define FS_JOURNAL_H
@@ -12,8 +13,10 @@
 #include "api/http.h"
 #include "base/strbuf.h"
 
-#define JOURNAL_ERRORS  100
-#define JOURNAL_DELETED 100
+#define JOURNAL_ERRORS        100
+#define JOURNAL_DELETED       100
+#define JOURNAL_CHANGES       1000
+#define JOURNAL_CHANGES_BYTES ((size_t)1 << 20)
 
 struct journal;
 
@@ -33,11 +36,22 @@ void journal_answer(struct journal *journal, const char *method, const char *tar
 void journal_message(
 	const struct http_answer *answer, const struct config *secrets, struct strbuf *out);
 
+/* Appends a text of the API, the secret values of `secrets` (NULL: none) and the credentials
+ * blotted out, what is not printable escaped. */
+void journal_clean(const char *text, size_t len, const struct config *secrets, struct strbuf *out);
+
+/* What was changed, or in a dry run would have been: one log line, kept with the request and a line
+ * for each setting. None of these may hold a secret. */
+void journal_change(struct journal *journal, const char *what, enum http_method method,
+	const char *target, const char *settings);
+
 /* Keeps the last shown configuration of what was removed. */
 void journal_deleted(struct journal *journal, const char *name, const char *text, size_t len);
 
 /* All errors, a line each, the newest last. */
 void journal_errors(struct journal *journal, struct strbuf *out);
+/* All changes that are kept, the newest last. */
+void journal_changes(struct journal *journal, struct strbuf *out);
 /* The newest error line, "" for none. */
 void journal_last_error(struct journal *journal, struct strbuf *out);
 uint64_t journal_error_count(struct journal *journal);

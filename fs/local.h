@@ -52,6 +52,7 @@ struct local {
 	/* Of a draft. */
 	uint64_t changes;  /* moves with every change */
 	uint64_t tried;    /* the change that was last tried to be saved */
+	uint64_t held;     /* the change whose create a dry run held back; 0: none */
 	unsigned writers;  /* handles that may still write */
 	struct part *base; /* the configuration that its writer last saw; NULL: unknown */
 	bool mirrors;      /* saved by a rename: shows the attributes of what was saved */

@@ -26,7 +26,7 @@ struct options {
 	int64_t delete_delay;
 	unsigned max_connections, max_delete;
 	size_t max_answer;
-	bool no_delete, ro, insecure_http;
+	bool no_delete, ro, dry_run, validate, insecure_http;
 	char *credentials, *credential_command, *secrets, *cacert;
 
 	uid_t uid;

@@ -33,6 +33,8 @@ const char *options_help(void)
 	       "  max_answer=SIZE        largest answer, with K, M or G [64M]\n"
 	       "\n"
 	       "  ro                     change nothing\n"
+	       "  dry_run                send no change, only note it in .connectfs/changes\n"
+	       "  validate               ask the plugin before a configuration is sent\n"
 	       "  no_delete              remove no connector\n"
 	       "  delete_delay=N         how long a removal waits [2]; 0: not at all\n"
 	       "  max_delete=N           connectors that may be removed in a minute [10]\n"

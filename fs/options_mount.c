@@ -46,6 +46,8 @@ static const struct known known_options[] = {
 	{ "max_answer", KIND_BYTES, AT(max_answer), KIB, GIB, NULL },
 	{ "no_delete", KIND_FLAG, AT(no_delete), 0, 0, NULL },
 	{ "ro", KIND_FLAG, AT(ro), 0, 0, NULL },
+	{ "dry_run", KIND_FLAG, AT(dry_run), 0, 0, NULL },
+	{ "validate", KIND_FLAG, AT(validate), 0, 0, NULL },
 	{ "insecure_http", KIND_FLAG, AT(insecure_http), 0, 0, NULL },
 	{ "allow_other", KIND_FLAG, AT(allow_other), 0, 0, NULL },
 	{ "credentials", KIND_FILE, AT(credentials), 0, 0, NULL },

@@ -9,7 +9,6 @@
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "base/log.h"
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/job.h"
@@ -75,7 +74,7 @@ static int removal_run(struct job *job)
 	if (!target) {
 		return -ENOMEM;
 	}
-	for (unsigned tries = 1;; tries++) {
+	for (unsigned tries = 1; job_may_send(job, HTTP_DELETE, target); tries++) {
 		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
 		struct http_request request = {
 			.method = HTTP_DELETE, .target = target, .deadline = job->deadline
@@ -85,6 +84,7 @@ static int removal_run(struct job *job)
 			return 0;
 		}
 		journal_answer(job->fs->journal, "DELETE", target, &answer, NULL);
+		job->change.undecided |= answer.maybe_done;
 		bool passing = answer.status ? error_is_transient(answer.status)
 					     : err != -EPROTO && err != -ECANCELED;
 		int same =
@@ -100,6 +100,7 @@ static int removal_run(struct job *job)
 			return err;
 		}
 	}
+	return 0;
 }
 
 /* Keeps what it last showed, and forgets the connector. */
@@ -135,8 +136,11 @@ static int removal_done(struct job *job, int err)
 		return err;
 	}
 	removals_note(fs, clock_now_ms());
-	log_info("%s: removed", folder->name);
-	forget(fs, folder);
+	if (job->change.held) {
+		memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
+	} else {
+		forget(fs, folder);
+	}
 	return 0;
 }
 
@@ -153,6 +157,7 @@ int removal_start(struct op *op, struct folder *folder)
 	}
 	removal->job = (struct job){ .fs = folder->fs,
 		.folder = folder,
+		.change.action = "delete",
 		.run = removal_run,
 		.done = removal_done,
 		.free = removal_free };

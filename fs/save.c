@@ -144,6 +144,25 @@ static void show_live(struct save *save)
 	}
 }
 
+/* A dry run: the server's content stays, and what would have been created stays a draft. */
+static int held_done(struct save *save)
+{
+	struct folder *folder = save->job.folder;
+	struct node *draft = save->node;
+	if (!save->create) {
+		show_live(save);
+		draft_is_saved(folder, draft, save->change);
+		return finish_names(save->job.op, save->how, draft);
+	}
+	int err = finish_names(save->job.op, save->how, draft);
+	if (err == 0) {
+		draft->local->mirrors = false;
+		draft->local->held = save->change;
+		folder_set_draft(folder, draft);
+	}
+	return err;
+}
+
 static int save_done(struct job *job, int err)
 {
 	struct save *save = (struct save *)job;
@@ -171,6 +190,9 @@ static int save_done(struct job *job, int err)
 		/* What was refused is kept beside it; the server's content is shown again. */
 		draft_is_saved(folder, save->node, save->change);
 		return err;
+	}
+	if (job->change.held) {
+		return held_done(save);
 	}
 	struct item *item = save->create ? take_created(save) : take_updated(save);
 	if (item && item->parts[PART_CONFIG]) {

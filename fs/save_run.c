@@ -17,6 +17,7 @@
 #include "fs/save_text.h"
 
 #define BODY_BYTES ((size_t)4 << 20)
+#define WHY_BYTES  65536
 
 static char *target_of(const struct save *save, const char *pattern)
 {
@@ -24,7 +25,7 @@ static char *target_of(const struct save *save, const char *pattern)
 	return url_target(pattern, folder->environment, folder->cluster, folder->name);
 }
 
-static void explain_answer(struct save *save, const char *what, const struct http_answer *answer)
+void save_explain(struct save *save, const char *what, const struct http_answer *answer)
 {
 	save->told = true;
 	if (answer->status) {
@@ -57,6 +58,26 @@ static void hide_secrets(struct save *save, const struct config *sending, const 
 	}
 }
 
+/* For the audit trail: what the newest request changes. The server's answer, where there is one,
+ * tells what is secret. */
+static void note_settings(struct save *save, const struct config *before, struct json_slice answer)
+{
+	struct strbuf *out = &save->job.change.settings;
+	cleanup(config) struct config hidden = { 0 };
+	cleanup(config) struct config shown = { 0 };
+	if (config_copy(&save->hidden, &hidden) < 0 ||
+		(answer.text && config_of_answer(answer, &shown) < 0)) {
+		return;
+	}
+	for (size_t i = 0; i < shown.count; i++) {
+		if (config_is_mask(shown.settings[i].value)) {
+			config_set(&hidden, shown.settings[i].name, "");
+		}
+	}
+	strbuf_reset(out);
+	save_add_difference(before, &save->wanted, &hidden, out);
+}
+
 /* The live configuration. 0 or -errno; its text stays in save->shown. */
 static int read_live(struct save *save, struct config *ret_live)
 {
@@ -82,8 +103,7 @@ static int read_live(struct save *save, struct config *ret_live)
 			"It was not created anew.\n",
 			save->job.folder->name);
 	} else {
-		explain_answer(
-			save, "Before saving, the live configuration was asked for", &answer);
+		save_explain(save, "Before saving, the live configuration was asked for", &answer);
 	}
 	return err;
 }
@@ -131,7 +151,7 @@ static int explain_conflict(struct save *save, const struct config *live)
 		"%s was changed by somebody else since you opened it; nothing was overwritten. "
 		"What changed (before -> now):\n",
 		save->job.folder->name);
-	save_add_conflict(&save->base, live, &save->why);
+	save_add_difference(&save->base, live, &save->hidden, &save->why);
 	strbuf_adds(
 		&save->why, "Open it again, and bring your change in from config.json.rejected.\n");
 	journal_error(save->job.fs->journal, "%s: not saved: changed by somebody else",
@@ -190,12 +210,16 @@ static int put(struct save *save, const struct config *live, struct http_answer 
 		config_encode(&sending, &body);
 		err = body.err;
 	}
-	if (err == 0) {
+	if (err == 0 && !job_may_send(&save->job, HTTP_PUT, target)) {
+		note_settings(save, live, (struct json_slice){ NULL, 0 });
+	} else if (err == 0) {
 		job_request(&save->job, HTTP_PUT, target, &body, ret_answer, &save->hidden);
 		err = judge_put(save, ret_answer);
 		if (err < 0) {
-			explain_answer(save, "The configuration was refused", ret_answer);
+			save_explain(save, "The configuration was refused", ret_answer);
 		}
+		struct json_slice shown = { strbuf_str(&save->shown), save->shown.len };
+		note_settings(save, live, shown);
 	}
 	strbuf_wipe(&body);
 	return err;
@@ -225,9 +249,27 @@ static int attempt(struct save *save, bool again, struct http_answer *ret_answer
 	return put(save, &live, ret_answer);
 }
 
+/* Before the look, so that nothing stands between that and the PUT. What was masked when the writer
+ * saw it goes as it is. */
+static int validate_update(struct save *save)
+{
+	cleanup(config) struct config sending = { 0 };
+	cleanup(strbuf) struct strbuf why = STRBUF_INIT(WHY_BYTES);
+	if (config_copy(&save->wanted, &sending) < 0) {
+		return -ENOMEM;
+	}
+	save_fill_masks(&sending, save->job.folder->name, &save->base, save->job.fs->secrets, &why);
+	hide_secrets(save, &sending, &save->base);
+	return save_validate(save, &sending);
+}
+
 static int update(struct job *job)
 {
 	struct save *save = (struct save *)job;
+	int err = validate_update(save);
+	if (err < 0) {
+		return err;
+	}
 	cleanup(fd) int lock = host_lock(job->fs, job->folder->key, job->deadline);
 	if (lock == -EBUSY) {
 		strbuf_adds(&save->why,
@@ -236,12 +278,12 @@ static int update(struct job *job)
 	}
 	for (unsigned tries = 1;; tries++) {
 		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
-		int err = attempt(save, tries > 1, &answer);
+		err = attempt(save, tries > 1, &answer);
 		if (err != AGAIN) {
 			return err;
 		}
 		if (!job_pause(job, tries, &answer)) {
-			explain_answer(save, "The configuration was not taken in time", &answer);
+			save_explain(save, "The configuration was not taken in time", &answer);
 			return answer.err ? answer.err : -EBADMSG;
 		}
 	}
@@ -325,6 +367,13 @@ static int judge_post(struct save *save, struct http_answer *answer)
 	return there == 0 && passing ? AGAIN : refused;
 }
 
+/* The same as for any change, but that the answer tells what is secret. */
+static void note_created(struct save *save)
+{
+	struct json_slice answer = { strbuf_str(&save->shown), save->shown.len };
+	note_settings(save, &(struct config){ 0 }, json_get(answer, "config"));
+}
+
 static int create(struct job *job)
 {
 	struct save *save = (struct save *)job;
@@ -336,14 +385,19 @@ static int create(struct job *job)
 			&sending, job->folder->name, NULL, job->fs->secrets, &save->why);
 	}
 	hide_secrets(save, &sending, NULL);
+	if (err == 0) {
+		err = save_validate(save, &sending);
+	}
 	struct strbuf body = STRBUF_INIT(BODY_BYTES);
 	create_body(save, &sending, &body);
 	err = err < 0 ? err : body.err;
-	for (unsigned tries = 1; err == 0; tries++) {
+	note_settings(save, &(struct config){ 0 }, (struct json_slice){ NULL, 0 });
+	for (unsigned tries = 1; err == 0 && job_may_send(job, HTTP_POST, target); tries++) {
 		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
 		job_request(job, HTTP_POST, target, &body, &answer, &save->hidden);
 		err = judge_post(save, &answer);
 		if (err == 0) {
+			note_created(save);
 			break;
 		}
 		if (err == AGAIN && job_pause(job, tries, &answer)) {
@@ -353,7 +407,7 @@ static int create(struct job *job)
 		if (err == AGAIN) {
 			err = answer.err ? answer.err : -EBADMSG;
 		}
-		explain_answer(save, "The connector was not created", &answer);
+		save_explain(save, "The connector was not created", &answer);
 	}
 	strbuf_wipe(&body);
 	return err;
@@ -371,5 +425,8 @@ int save_run(struct job *job)
 		save->create = true;
 		save_strip_added(&save->wanted);
 	}
-	return save->create ? create(job) : update(job);
+	job->change.action = save->create ? "create" : "update";
+	int err = save->create ? create(job) : update(job);
+	job->change.undecided = save->undecided;
+	return err;
 }

@@ -32,6 +32,13 @@ struct save {
 };
 
 int save_run(struct job *job);
+/* For a person: what an answer that is an error said. */
+void save_explain(struct save *save, const char *what, const struct http_answer *answer);
+/* With -o validate: asks the plugin whether the settings are valid
+ * (validateConnectv1ConnectorPlugin). 0, -EINVAL with a line for each field in save->why, or
+ * -errno. */
+int save_validate(struct save *save, const struct config *settings);
+
 /* What the writer goes out from, as of now. Under the lock. */
 void save_take_base(struct save *save);
 

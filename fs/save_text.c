@@ -5,6 +5,8 @@
 
 #include "fs/secrets.h"
 
+#define VALUE_BYTES 1000
+
 int save_fix_name(
 	struct config *wanted, const char *name, const struct config *live, struct strbuf *why)
 {
@@ -68,28 +70,44 @@ void save_strip_added(struct config *wanted)
 	}
 }
 
-static void add_value(const char *name, const char *value, struct strbuf *out)
+struct difference {
+	const struct config *hidden;
+	struct strbuf *out;
+};
+
+static void add_value(const char *value, bool secret, struct strbuf *out)
 {
 	if (!value) {
 		strbuf_adds(out, "(not set)");
-	} else if (config_names_secret(name) || config_is_mask(value)) {
+	} else if (secret) {
 		strbuf_adds(out, "****");
 	} else {
-		json_encode(value, strlen(value), out);
+		size_t len = strlen(value), shown = 0;
+		while (shown < len && shown < VALUE_BYTES) {
+			size_t character = json_utf8_length(value + shown, len - shown);
+			shown += character ? character : 1;
+		}
+		json_encode(value, shown, out);
+		strbuf_adds(out, shown < len ? "..." : "");
 	}
 }
 
 static void add_line(void *arg, const char *name, const char *before, const char *after)
 {
-	struct strbuf *out = arg;
+	const struct difference *difference = arg;
+	struct strbuf *out = difference->out;
+	bool secret = config_names_secret(name) || (before && config_is_mask(before)) ||
+		      (after && config_is_mask(after)) || config_get(difference->hidden, name);
 	strbuf_addf(out, "  %s: ", name);
-	add_value(name, before, out);
+	add_value(before, secret, out);
 	strbuf_adds(out, " -> ");
-	add_value(name, after, out);
+	add_value(after, secret, out);
 	strbuf_addc(out, '\n');
 }
 
-void save_add_conflict(const struct config *base, const struct config *live, struct strbuf *out)
+void save_add_difference(const struct config *before, const struct config *after,
+	const struct config *hidden, struct strbuf *out)
 {
-	config_diff(base, live, add_line, out);
+	struct difference difference = { hidden, out };
+	config_diff(before, after, add_line, &difference);
 }

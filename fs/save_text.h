@@ -21,7 +21,10 @@ int save_fill_masks(struct config *wanted, const char *name, const struct config
 /* A create leaves out what the API itself adds. */
 void save_strip_added(struct config *wanted);
 
-/* Appends a line for each setting that is not what it was: name, before, now; secrets masked. */
-void save_add_conflict(const struct config *base, const struct config *live, struct strbuf *out);
+/* Appends a line for each setting that is not what it was: name, before, now. Secrets are masked:
+ * what is masked on either side, what sounds like one, and whatever `hidden` names. Long values are
+ * cut. */
+void save_add_difference(const struct config *before, const struct config *after,
+	const struct config *hidden, struct strbuf *out);
 
 #endif

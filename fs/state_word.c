@@ -36,7 +36,7 @@ static int word_run(struct job *job)
 	if (!target) {
 		return -ENOMEM;
 	}
-	for (unsigned tries = 1;; tries++) {
+	for (unsigned tries = 1; job_may_send(job, HTTP_PUT, target); tries++) {
 		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
 		struct http_request request = {
 			.method = HTTP_PUT, .target = target, .deadline = job->deadline
@@ -48,18 +48,20 @@ static int word_run(struct job *job)
 		if (err == 0) {
 			return 0;
 		}
+		job->change.undecided |= answer.maybe_done;
 		if (!again || !job_pause(job, tries, &answer)) {
 			journal_answer(job->fs->journal, "PUT", target, &answer, NULL);
 			return err;
 		}
 	}
+	return 0;
 }
 
 static int word_done(struct job *job, int err)
 {
 	const struct word_job *word = (const struct word_job *)job;
 	struct item *item = folder_item(job->folder);
-	if (err == 0 && item) {
+	if (err == 0 && item && !job->change.held) {
 		connector_state_changed(item, word->pause ? "PAUSED" : "RUNNING");
 	}
 	return err;
@@ -123,6 +125,7 @@ int state_word_store(struct op *op, struct node *dir, const char *text, size_t l
 	}
 	job->job = (struct job){ .fs = op->fs,
 		.folder = folder_of(op->fs, dir),
+		.change.action = pause ? "pause" : "resume",
 		.run = word_run,
 		.done = word_done,
 		.free = word_free };
