@@ -14,9 +14,10 @@
 
 #define LINE_BYTES 8192
 
-int control_status(const struct fs *fs, const struct part *part, struct strbuf *out)
+int control_status(struct op *op, const struct node *dir, struct strbuf *out)
 {
-	(void)part;
+	(void)dir;
+	const struct fs *fs = op->fs;
 	struct http_counters counters;
 	struct strbuf last = STRBUF_INIT(LINE_BYTES);
 	http_counters(fs->http, &counters);
@@ -41,24 +42,24 @@ int control_status(const struct fs *fs, const struct part *part, struct strbuf *
 	return out->err;
 }
 
-int control_errors(const struct fs *fs, const struct part *part, struct strbuf *out)
+int control_errors(struct op *op, const struct node *dir, struct strbuf *out)
 {
-	(void)part;
-	journal_errors(fs->journal, out);
+	(void)dir;
+	journal_errors(op->fs->journal, out);
 	return out->err;
 }
 
-int control_changes(const struct fs *fs, const struct part *part, struct strbuf *out)
+int control_changes(struct op *op, const struct node *dir, struct strbuf *out)
 {
-	(void)part;
-	journal_changes(fs->journal, out);
+	(void)dir;
+	journal_changes(op->fs->journal, out);
 	return out->err;
 }
 
-int control_nothing(const struct fs *fs, const struct part *part, struct strbuf *out)
+int control_nothing(struct op *op, const struct node *dir, struct strbuf *out)
 {
-	(void)fs;
-	(void)part;
+	(void)op;
+	(void)dir;
 	return out->err;
 }
 

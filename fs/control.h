@@ -4,10 +4,10 @@
 
 #include "fs/route.h"
 
-int control_status(const struct fs *fs, const struct part *part, struct strbuf *out);
-int control_errors(const struct fs *fs, const struct part *part, struct strbuf *out);
-int control_changes(const struct fs *fs, const struct part *part, struct strbuf *out);
-int control_nothing(const struct fs *fs, const struct part *part, struct strbuf *out);
+int control_status(struct op *op, const struct node *dir, struct strbuf *out);
+int control_errors(struct op *op, const struct node *dir, struct strbuf *out);
+int control_changes(struct op *op, const struct node *dir, struct strbuf *out);
+int control_nothing(struct op *op, const struct node *dir, struct strbuf *out);
 int control_refresh(struct op *op, struct node *dir, const char *text, size_t len);
 int control_deleted(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
 

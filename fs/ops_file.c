@@ -41,7 +41,7 @@ int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum
 	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
 	struct stat attr;
 	tree_attr(fs, node, &attr);
-	int err = tree_render(fs, node, &text);
+	int err = tree_render(node, &text);
 	struct local *local = err == 0 ? local_create(fs, folder, role, attr.st_mode) : NULL;
 	int filled = local ? local_fill(local, strbuf_str(&text), text.len) : -ENOMEM;
 	strbuf_wipe(&text);
@@ -166,7 +166,7 @@ static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, b
 	handle->writes = writes;
 	if (!node->local) {
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = tree_render(fs, node, &text);
+		int err = tree_render(node, &text);
 		handle->len = text.len;
 		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
 		strbuf_finish(&text);

@@ -110,7 +110,7 @@ static void forget(struct fs *fs, struct folder *folder)
 	if (item) {
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
 		if (item->parts[PART_CONFIG] &&
-			view_json_sorted(fs, item->parts[PART_CONFIG], &text) == 0) {
+			view_json_sorted(item->parts[PART_CONFIG], &text) == 0) {
 			journal_deleted(fs->journal, folder->name, strbuf_str(&text), text.len);
 		}
 		strbuf_wipe(&text);

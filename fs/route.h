@@ -76,9 +76,11 @@ struct route {
 	const struct document_kind *document;
 	enum part_kind part;
 	enum face_kind face;
-	/* Files without a document, and those whose part is not shown as it is: appends the text.
-	 */
-	int (*render)(const struct fs *fs, const struct part *part, struct strbuf *out);
+	/* Files that show a part: appends the text. */
+	int (*render)(const struct part *part, struct strbuf *out);
+	/* Files that are made of more than a part, or of none: appends the text. 0, OP_WAIT or
+	 * -errno. */
+	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
 	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
 	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
 	/* Files that can be written: a saved text becomes a request. config.json is not among them:

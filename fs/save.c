@@ -69,7 +69,7 @@ static void set_time(struct fs *fs, struct folder *folder, struct item *item, st
 {
 	struct strbuf text = STRBUF_INIT(TEXT_BYTES);
 	uint64_t ino = node_ino(folder->dir, routes[ROUTE_CONFIG].name);
-	if (view_json_sorted(fs, item->parts[PART_CONFIG], &text) == 0) {
+	if (view_json_sorted(item->parts[PART_CONFIG], &text) == 0) {
 		struct face *face = &item->faces[FACE_CONFIG];
 		face->serial = item->parts[PART_CONFIG]->serial;
 		face->size = text.len;

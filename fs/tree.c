@@ -46,10 +46,10 @@ struct item *tree_connector(struct fs *fs, struct node *dir)
 	return document ? document_find(document, dir->key) : NULL;
 }
 
-int tree_render(struct fs *fs, const struct node *node, struct strbuf *out)
+int tree_render(const struct node *node, struct strbuf *out)
 {
 	if (node->route->render) {
-		return node->route->render(fs, node->part, out);
+		return node->route->render(node->part, out);
 	}
 	if (node->part) {
 		strbuf_add(out, node->part->text, node->part->len);
@@ -101,10 +101,10 @@ static bool parse_time(struct json_slice text, struct timespec *ret_time)
 
 /* When a content was last changed: the API's word, else when it was first seen. */
 static struct timespec content_time(
-	struct fs *fs, const struct part *part, uint64_t ino, uint64_t hash)
+	struct fs *fs, struct json_slice value, uint64_t ino, uint64_t hash)
 {
 	struct timespec time;
-	if (part && parse_time(json_get(part_json(part), "metadata/updated_at"), &time)) {
+	if (parse_time(json_get(value, "metadata/updated_at"), &time)) {
 		return time;
 	}
 	return times_of(fs->times, ino, hash);
@@ -117,7 +117,7 @@ static int face_of(struct fs *fs, const struct route *route, const struct part *
 	uint64_t serial = part ? part->serial : 0;
 	if (face->serial != serial || face->size == 0) {
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = route->render(fs, part, &text);
+		int err = route->render(part, &text);
 		if (err == 0) {
 			face->serial = serial;
 			face->size = text.len;
@@ -128,7 +128,7 @@ static int face_of(struct fs *fs, const struct route *route, const struct part *
 			return err;
 		}
 	}
-	face->mtime = content_time(fs, part, ino, face->hash);
+	face->mtime = content_time(fs, part_json(part), ino, face->hash);
 	return 0;
 }
 
@@ -194,25 +194,34 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	return found_view(found, node, fresh ? 0 : ms);
 }
 
-/* A file that is rendered of what the mount itself knows. */
-static int lookup_own_file(struct op *op, struct node *dir, const char *name,
+/* A file whose text is made for each who looks. */
+static int lookup_composed(struct op *op, struct node *dir, const char *name,
 	const struct route *route, struct found *found)
 {
 	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
 	struct face face = { 0 };
-	int err = route->render(op->fs, NULL, &text);
-	struct part *part = err == 0 ? part_create(strbuf_str(&text), text.len) : NULL;
+	int result = route->compose(op, dir, &text);
+	struct part *part = result == 0 ? part_create(strbuf_str(&text), text.len) : NULL;
 	if (part) {
 		face.size = part->len;
 		face.hash = hash_mix(hash_bytes(HASH_START, part->text, part->len));
-		face.mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
-		err = found_view(found, view_node(dir, name, route, part, &face, true), 0);
+		struct json_slice value = { part->text,
+			text.len && text.buf[0] == '{' ? part->len - 1 : 0 };
+		face.mtime = content_time(op->fs, value, node_ino(dir, name), face.hash);
+		result = found_view(found, view_node(dir, name, route, part, &face, true), 0);
 		part_unref(part);
-	} else if (err == 0) {
-		err = -ENOMEM;
+	} else if (result == 0) {
+		result = -ENOMEM;
 	}
-	strbuf_finish(&text);
-	return err;
+	strbuf_wipe(&text);
+	return result;
+}
+
+static int lookup_file(struct op *op, struct node *dir, const char *name, const struct route *route,
+	struct found *found)
+{
+	return route->compose ? lookup_composed(op, dir, name, route, found)
+			      : lookup_document_file(op, dir, name, route, found);
 }
 
 static int lookup_directory(struct node *dir, const char *name, const struct route *route,
@@ -391,7 +400,7 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	if (!route || hidden) {
 		return -ENOENT;
 	}
-	return lookup_document_file(op, dir, name, route, found);
+	return lookup_file(op, dir, name, route, found);
 }
 
 int tree_lookup(struct op *op, struct node *dir, const char *name, struct found *ret_found)
@@ -429,8 +438,7 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 		}
 		return result;
 	}
-	return route->document ? lookup_document_file(op, dir, name, route, ret_found)
-			       : lookup_own_file(op, dir, name, route, ret_found);
+	return lookup_file(op, dir, name, route, ret_found);
 }
 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found)

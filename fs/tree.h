@@ -50,7 +50,7 @@ void name_list_finish(struct name_list *list);
 /* The connector of a directory's node; NULL: it is only local, or gone. */
 struct item *tree_connector(struct fs *fs, struct node *dir);
 /* The text of a view's node. 0 or -errno. */
-int tree_render(struct fs *fs, const struct node *node, struct strbuf *out);
+int tree_render(const struct node *node, struct strbuf *out);
 /* Whether a directory takes local files: a connector's, or one that was made in such a one. */
 bool tree_is_local_dir(const struct node *dir);
 

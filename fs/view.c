@@ -2,9 +2,8 @@
 
 #include "api/json.h"
 
-int view_json(const struct fs *fs, const struct part *part, struct strbuf *out)
+int view_json(const struct part *part, struct strbuf *out)
 {
-	(void)fs;
 	if (part) {
 		json_pretty(part_json(part), JSON_AS_GIVEN, out);
 	} else {
@@ -14,9 +13,8 @@ int view_json(const struct fs *fs, const struct part *part, struct strbuf *out)
 	return out->err;
 }
 
-int view_json_sorted(const struct fs *fs, const struct part *part, struct strbuf *out)
+int view_json_sorted(const struct part *part, struct strbuf *out)
 {
-	(void)fs;
 	if (part) {
 		json_pretty(part_json(part), JSON_SORTED, out);
 	} else {
@@ -26,20 +24,19 @@ int view_json_sorted(const struct fs *fs, const struct part *part, struct strbuf
 	return out->err;
 }
 
-int view_status(const struct fs *fs, const struct part *part, struct strbuf *out)
+int view_status(const struct part *part, struct strbuf *out)
 {
 	static const char unknown[] =
 		"{\n  \"connector\": {\n    \"state\": \"UNKNOWN\"\n  },\n  \"tasks\": []\n}\n";
 	if (part) {
-		return view_json(fs, part, out);
+		return view_json(part, out);
 	}
 	strbuf_adds(out, unknown);
 	return out->err;
 }
 
-int view_state(const struct fs *fs, const struct part *part, struct strbuf *out)
+int view_state(const struct part *part, struct strbuf *out)
 {
-	(void)fs;
 	struct json_slice state = json_get(part_json(part), "connector/state");
 	if (json_type(state) == JSON_STRING) {
 		json_decode(state, out);

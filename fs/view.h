@@ -5,13 +5,11 @@
 #include "base/strbuf.h"
 #include "fs/part.h"
 
-struct fs;
-
-int view_json(const struct fs *fs, const struct part *part, struct strbuf *out);
-int view_json_sorted(const struct fs *fs, const struct part *part, struct strbuf *out);
+int view_json(const struct part *part, struct strbuf *out);
+int view_json_sorted(const struct part *part, struct strbuf *out);
 /* status.json: the status, or one that says UNKNOWN where the API has none yet. */
-int view_status(const struct fs *fs, const struct part *part, struct strbuf *out);
+int view_status(const struct part *part, struct strbuf *out);
 /* state: its one word. */
-int view_state(const struct fs *fs, const struct part *part, struct strbuf *out);
+int view_state(const struct part *part, struct strbuf *out);
 
 #endif

@@ -130,7 +130,7 @@ static void look_at_operations(const struct route *route)
 	bool saves = route->store || route_id(route) == ROUTE_CONFIG;
 	assert_int_equal(writes, saves);
 	if (is_dir(route)) {
-		assert_null(route->render);
+		assert_true(!route->render && !route->compose);
 		assert_int_equal(route->mode & 0777, 0777);
 		return;
 	}
@@ -140,8 +140,9 @@ static void look_at_operations(const struct route *route)
 		assert_int_equal(route->mode & 0111, 0);
 	}
 	/* There is a way to what is in it. */
-	assert_true(route->render || parent_of(route)->children);
-	assert_true(!route->document || route->render);
+	assert_true(route->render || route->compose || parent_of(route)->children);
+	assert_int_equal(!route->document, !route->render);
+	assert_false(route->render && route->compose);
 }
 
 static void look_at_existence(const struct route *route)

@@ -16,7 +16,7 @@
 static void test_views(void **state)
 {
 	static const struct {
-		int (*view)(const struct fs *fs, const struct part *part, struct strbuf *out);
+		int (*view)(const struct part *part, struct strbuf *out);
 		const char *text; /* NULL: no part */
 		const char *wanted;
 	} rows[] = {
@@ -52,7 +52,7 @@ static void test_views(void **state)
 			part = part_create(rows[i].text, strlen(rows[i].text));
 			assert_non_null(part);
 		}
-		assert_int_equal(rows[i].view(NULL, part, &out), 0);
+		assert_int_equal(rows[i].view(part, &out), 0);
 		assert_string_equal(strbuf_str(&out), rows[i].wanted);
 		part_unref(part);
 	}
@@ -60,13 +60,13 @@ static void test_views(void **state)
 
 static void test_no_room(void **state)
 {
-	static int (*const views[])(const struct fs *, const struct part *,
-		struct strbuf *) = { view_json, view_json_sorted, view_status, view_state };
+	static int (*const views[])(const struct part *, struct strbuf *) = { view_json,
+		view_json_sorted, view_status, view_state };
 	static const char text[] = "{\"connector\":{\"state\":\"RUNNING\"}}";
 	struct part *part = part_create(text, strlen(text));
 	for (size_t i = 0; i < COUNT(views); i++) {
 		cleanup(strbuf) struct strbuf out = STRBUF_INIT(7);
-		assert_int_equal(views[i](NULL, part, &out), -EFBIG);
+		assert_int_equal(views[i](part, &out), -EFBIG);
 	}
 	part_unref(part);
 }
