@@ -3,15 +3,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "emulator/json.h"
 #include "emulator/mem.h"
 #include "emulator/tables.h"
+#include "emulator/times.h"
 
 void account_init(struct account *account)
 {
-	*account = (struct account){ .provisioning_ms = 1000 };
+	*account = (struct account){
+		.provisioning_ms = 1000,
+		.offsets_ms = 2000,
+		.offsets_reads = 2,
+	};
 }
 
 void account_finish(struct account *account)
@@ -44,16 +48,13 @@ struct cluster *account_cluster(struct account *account, const char *environment
 	return NULL;
 }
 
-static void set_time(char created_at[32], const char *given)
+static void set_time(char created_at[TIME_SIZE], const char *given)
 {
 	if (given) {
-		snprintf(created_at, 32, "%s", given);
-		return;
+		snprintf(created_at, TIME_SIZE, "%s", given);
+	} else {
+		time_write_now(created_at);
 	}
-	struct tm tm;
-	time_t now = time(NULL);
-	gmtime_r(&now, &tm);
-	strftime(created_at, 32, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 struct environment *account_add_environment(

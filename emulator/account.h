@@ -19,6 +19,7 @@
 
 #include "emulator/config.h"
 #include "emulator/plugins.h"
+#include "emulator/times.h"
 
 #define ACCOUNT_ORGANIZATION "5e3c1a90-7c44-4d1f-b6a2-2f0d8e6b9a17"
 #define ACCOUNT_ALWAYS       INT64_MIN
@@ -61,6 +62,7 @@ struct connector {
 	struct config **accepted; /* owned references, oldest first */
 	size_t accepted_count;
 	size_t puts;
+	struct offsets *offsets; /* owned, NULL until asked for */
 	UT_hash_handle hh;
 };
 
@@ -72,7 +74,7 @@ struct cluster {
 	const char *provider;
 	const char *kind;
 	const char *availability;
-	char created_at[32];
+	char created_at[TIME_SIZE];
 	uint64_t seq;
 	struct environment *environment;
 	struct connector *connectors; /* owned, by name, in order of creation */
@@ -84,7 +86,7 @@ struct cluster {
 struct environment {
 	char *id; /* all owned */
 	char *display_name;
-	char created_at[32];
+	char created_at[TIME_SIZE];
 	uint64_t seq;
 	struct cluster *clusters; /* owned, by id */
 	UT_hash_handle hh;
@@ -96,6 +98,8 @@ struct account {
 	uint64_t ids;                     /* connector ids given so far */
 	int64_t settle_ms;
 	int64_t provisioning_ms;
+	int64_t offsets_ms;    /* requests to alter offsets end that late, */
+	int64_t offsets_reads; /* or when their status was read that often */
 };
 
 void account_init(struct account *account);

@@ -28,9 +28,23 @@ void connect_unknown(const struct request *request, const char *name, struct rep
 	reply_refuse(reply, request, 404, "there is no connector %s", name);
 }
 
+struct connector *connect_live(
+	struct emulator *emulator, const struct request *request, struct reply *reply)
+{
+	const struct cluster *cluster = connect_cluster(emulator, request, reply);
+	if (!cluster) {
+		return NULL;
+	}
+	struct connector *connector = cluster_live(cluster, request->params[2]);
+	if (!connector) {
+		connect_unknown(request, request->params[2], reply);
+	}
+	return connector;
+}
+
 cJSON *connect_body(const struct request *request, struct reply *reply)
 {
-	cJSON *body = json_parse(strbuf_str(&request->body), request->body.len);
+	cJSON *body = json_parse_exact(strbuf_str(&request->body), request->body.len);
 	if (!body) {
 		reply_refuse(reply, request, 400, "the body is no valid JSON");
 	} else if (!cJSON_IsObject(body)) {

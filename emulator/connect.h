@@ -7,8 +7,13 @@
 /* The cluster the path names; NULL: the reply says no already. */
 struct cluster *connect_cluster(
 	struct emulator *emulator, const struct request *request, struct reply *reply);
+/* The connector the path names, as it really is; NULL: the reply says no
+ * already. */
+struct connector *connect_live(
+	struct emulator *emulator, const struct request *request, struct reply *reply);
 void connect_unknown(const struct request *request, const char *name, struct reply *reply);
-/* The body as JSON, for the caller to free; NULL: the reply says no already. */
+/* The body as JSON, numbers digit by digit, for the caller to free; NULL: the reply says no
+ * already. */
 cJSON *connect_body(const struct request *request, struct reply *reply);
 /* The config of a JSON object; NULL: the reply says no already. */
 struct config *connect_config(

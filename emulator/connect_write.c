@@ -7,6 +7,7 @@
 #include "emulator/connect.h"
 #include "emulator/handlers.h"
 #include "emulator/json.h"
+#include "emulator/offsets.h"
 #include "emulator/view.h"
 
 #define NAME_MAX_BYTES 255
@@ -115,8 +116,10 @@ HANDLER(connect_create)
 		return;
 	}
 	const cJSON *offsets = json_get(body, "offsets");
-	if (offsets && !cJSON_IsArray(offsets) && !cJSON_IsNull(offsets)) {
-		reply_refuse(reply, request, 400, "offsets: this is no array");
+	offsets = cJSON_IsNull(offsets) ? NULL : offsets;
+	if (offsets && !offsets_are_valid(offsets, true)) {
+		reply_refuse(reply, request, 400,
+			"offsets: this is no array of objects with partition and offset");
 		return;
 	}
 	cleanup(config) struct config *config =
@@ -131,9 +134,18 @@ HANDLER(connect_create)
 	if (!accept(name, NULL, config, request, reply)) {
 		return;
 	}
-	cleanup(free) char *echo = cJSON_IsArray(offsets) ? cJSON_PrintUnformatted(offsets) : NULL;
-	const struct connector *connector = connector_create(&emulator->account, cluster, name,
+	cleanup(strbuf) struct strbuf why = STRBUF_INIT(LINES_MAX);
+	offsets_check(config_plugin(config), config, offsets, &why);
+	if (why.len > 0) {
+		reply_refuse(reply, request, 400, "offsets: %s", strbuf_str(&why));
+		return;
+	}
+	struct connector *connector = connector_create(&emulator->account, cluster, name,
 		steal(config), clock_now_ms(), emulator->account.provisioning_ms);
+	if (offsets) {
+		offsets_patch(offsets_of(&emulator->account, connector), connector, offsets);
+	}
+	cleanup(free) char *echo = offsets ? cJSON_PrintUnformatted(offsets) : NULL;
 	reply->status = 201;
 	view_connector(connector, connector->newest, echo, &reply->body);
 }
@@ -167,24 +179,9 @@ HANDLER(connect_put_config)
 	view_connector(connector, connector->newest, NULL, &reply->body);
 }
 
-/* The connector as it really is; NULL: the reply says no already. */
-static struct connector *find_live(
-	struct emulator *emulator, const struct request *request, struct reply *reply)
-{
-	const struct cluster *cluster = connect_cluster(emulator, request, reply);
-	if (!cluster) {
-		return NULL;
-	}
-	struct connector *connector = cluster_live(cluster, request->params[2]);
-	if (!connector) {
-		connect_unknown(request, request->params[2], reply);
-	}
-	return connector;
-}
-
 HANDLER(connect_delete)
 {
-	struct connector *connector = find_live(emulator, request, reply);
+	struct connector *connector = connect_live(emulator, request, reply);
 	if (connector) {
 		connector_delete(&emulator->account, connector, clock_now_ms());
 		strbuf_adds(&reply->body, "{\"error\":null}");
@@ -196,7 +193,7 @@ static void change_state(struct emulator *emulator, const struct request *reques
 	struct reply *reply, enum connector_state from, enum connector_state to)
 {
 	int64_t now = clock_now_ms();
-	struct connector *connector = find_live(emulator, request, reply);
+	struct connector *connector = connect_live(emulator, request, reply);
 	if (!connector) {
 		return;
 	}

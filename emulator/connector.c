@@ -6,6 +6,7 @@
 
 #include "emulator/account.h"
 #include "emulator/mem.h"
+#include "emulator/offsets.h"
 #include "emulator/tables.h"
 
 #define TASKS_MAX 1000
@@ -59,6 +60,7 @@ void connector_destroy(struct connector *connector)
 	for (size_t i = 0; i < connector->accepted_count; i++) {
 		config_unref(connector->accepted[i]);
 	}
+	offsets_destroy(connector->offsets);
 	free(connector->accepted);
 	free(connector->name);
 	free(connector);

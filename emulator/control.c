@@ -67,6 +67,8 @@ HANDLER(control_get_settings)
 	json_field_int(out, "latency_ms", emulator->latency_ms);
 	json_field_int(out, "settle_ms", emulator->account.settle_ms);
 	json_field_int(out, "provisioning_ms", emulator->account.provisioning_ms);
+	json_field_int(out, "offsets_ms", emulator->account.offsets_ms);
+	json_field_int(out, "offsets_reads", emulator->account.offsets_reads);
 	json_field_int(out, "denied", (long long)emulator->denied_count);
 	json_end(out, '}');
 }
@@ -87,6 +89,8 @@ HANDLER(control_put_settings)
 	emulator->latency_ms = json_get_int(body, "latency_ms", emulator->latency_ms);
 	account->settle_ms = json_get_int(body, "settle_ms", account->settle_ms);
 	account->provisioning_ms = json_get_int(body, "provisioning_ms", account->provisioning_ms);
+	account->offsets_ms = json_get_int(body, "offsets_ms", account->offsets_ms);
+	account->offsets_reads = json_get_int(body, "offsets_reads", account->offsets_reads);
 	emulator_set_key(emulator, json_get_string(body, "key"), json_get_string(body, "secret"));
 	control_get_settings(emulator, request, reply);
 }

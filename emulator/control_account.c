@@ -8,6 +8,7 @@
 #include "emulator/control.h"
 #include "emulator/handlers.h"
 #include "emulator/json.h"
+#include "emulator/offsets.h"
 
 #define WHY_MAX 4096
 
@@ -172,6 +173,24 @@ static int change_state(struct emulator *emulator, struct connector *connector, 
 	return 0;
 }
 
+static int change_offsets(struct emulator *emulator, struct connector *connector,
+	const cJSON *change, struct strbuf *why)
+{
+	const cJSON *list = json_get(change, "offsets");
+	const char *message = json_get_string(change, "fail_offsets");
+	if (list && !offsets_are_valid(list, true)) {
+		strbuf_adds(why, "offsets is no array of objects with partition and offset");
+		return -EINVAL;
+	}
+	if (list) {
+		offsets_replace(offsets_of(&emulator->account, connector), list);
+	}
+	if (message) {
+		offsets_fail(offsets_of(&emulator->account, connector), message);
+	}
+	return 0;
+}
+
 static int create(struct emulator *emulator, struct cluster *cluster, const char *name,
 	const cJSON *object, struct strbuf *why)
 {
@@ -218,13 +237,16 @@ int control_change(struct emulator *emulator, const char *cluster_id, const char
 		return deleted ? 0 : -ENOENT;
 	}
 	int err = change_config(emulator, connector, change, why);
-	return err < 0 ? err : change_state(emulator, connector, change, why);
+	err = err < 0 ? err : change_state(emulator, connector, change, why);
+	return err < 0 ? err : change_offsets(emulator, connector, change, why);
 }
 
 HANDLER(control_patch_connector)
 {
-	cleanup(json) cJSON *change = control_body(request, reply);
-	if (!change) {
+	cleanup(json) cJSON *change =
+		json_parse_exact(strbuf_str(&request->body), request->body.len);
+	if (!cJSON_IsObject(change)) {
+		reply_refuse(reply, request, 400, "the body is no JSON object");
 		return;
 	}
 	cleanup(strbuf) struct strbuf why = STRBUF_INIT(WHY_MAX);

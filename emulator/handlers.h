@@ -26,6 +26,11 @@ HANDLER(connect_get_tasks);
 HANDLER(connect_list_plugins);
 HANDLER(connect_validate);
 
+/* connect/v1: offsets, in connect_offsets.c */
+HANDLER(connect_get_offsets);
+HANDLER(connect_alter_offsets);
+HANDLER(connect_get_offsets_status);
+
 /* connect/v1: runtimes, in runtimes.c */
 HANDLER(custom_list_runtimes);
 

@@ -2,6 +2,11 @@
 
 #include <string.h>
 
+#include "base/cleanup.h"
+
+#define EXACT_MAX ((size_t)16 << 20)
+#define NUMBER    "+-.eE0123456789"
+
 static void json_next(struct strbuf *sb)
 {
 	if (sb->len > 0 && !strchr("{[:,", sb->buf[sb->len - 1])) {
@@ -158,6 +163,56 @@ cJSON *json_parse(const char *text, size_t len)
 	}
 	/* The terminating NUL is counted in: only so does cJSON refuse what follows the value. */
 	return cJSON_ParseWithLengthOpts(text, len + 1, NULL, true);
+}
+
+/* Numbers as strings that begin with a control character, which no text does. */
+static void mark_numbers(const char *text, size_t len, struct strbuf *out)
+{
+	for (size_t i = 0; i < len;) {
+		size_t n = 1;
+		if (text[i] == '"') {
+			while (i + n < len && text[i + n] != '"') {
+				n += text[i + n] == '\\' ? 2 : 1;
+			}
+			n++;
+		} else if (text[i] == '-' || (text[i] >= '0' && text[i] <= '9')) {
+			n = strspn(text + i, NUMBER);
+			strbuf_addf(out, "\"\\u0001%.*s\"", (int)n, text + i);
+			i += n;
+			continue;
+		}
+		strbuf_add(out, text + i, n);
+		i += n;
+	}
+}
+
+static void unmark_numbers(cJSON *item)
+{
+	if (cJSON_IsString(item) && item->valuestring[0] == '\001') {
+		size_t len = strlen(item->valuestring);
+		if (strspn(item->valuestring + 1, NUMBER) == len - 1) {
+			memmove(item->valuestring, item->valuestring + 1, len);
+			item->type = cJSON_Raw;
+		}
+	}
+	for (cJSON *child = item->child; child; child = child->next) {
+		unmark_numbers(child);
+	}
+}
+
+cJSON *json_parse_exact(const char *text, size_t len)
+{
+	cleanup(json) cJSON *plain = json_parse(text, len);
+	cleanup(strbuf) struct strbuf marked = STRBUF_INIT(EXACT_MAX);
+	if (!plain) {
+		return NULL;
+	}
+	mark_numbers(text, len, &marked);
+	cJSON *exact = json_parse(strbuf_str(&marked), marked.len);
+	if (exact) {
+		unmark_numbers(exact);
+	}
+	return exact;
 }
 
 cJSON *json_get(const cJSON *object, const char *key)

@@ -37,6 +37,8 @@ bool json_is_utf8(const char *s, size_t len);
 /* The whole of the text must be one JSON value in UTF-8; NULL if it is not.
  * The caller owns it (cleanup(json)). */
 cJSON *json_parse(const char *text, size_t len);
+/* As json_parse, but numbers are cJSON_Raw: digit by digit as they were. */
+cJSON *json_parse_exact(const char *text, size_t len);
 /* A member, case and all; NULL if there is none or `object` is none. */
 cJSON *json_get(const cJSON *object, const char *key);
 /* The member's string, or NULL if it is no string. Borrowed. */

@@ -86,7 +86,7 @@ static const struct definition *find_definition(const struct plugin *plugin, con
 	return NULL;
 }
 
-static bool list_has(const char *list, const char *word)
+bool plugin_list_has(const char *list, const char *word)
 {
 	size_t len = strlen(word);
 	for (const char *at = list; at; at = strchr(at, ',')) {
@@ -115,7 +115,7 @@ bool plugin_is_secret(const struct plugin *plugin, const char *name)
 		return definition->type == VALUE_PASSWORD;
 	}
 	if (plugin->custom) {
-		return list_has(plugin->sensitive, name);
+		return plugin_list_has(plugin->sensitive, name);
 	}
 	for (size_t i = 0; i < sizeof(suffixes) / sizeof(*suffixes); i++) {
 		if (ends_with(name, suffixes[i])) {
@@ -180,7 +180,7 @@ static void judge(const struct definition *d, const char *value, char reason[REA
 		}
 	} else if (d->type == VALUE_BOOLEAN && strcmp(value, "true") && strcmp(value, "false")) {
 		snprintf(reason, REASON_MAX, "\"%.100s\" is neither true nor false", value);
-	} else if (d->choices && !list_has(d->choices, value)) {
+	} else if (d->choices && !plugin_list_has(d->choices, value)) {
 		snprintf(reason, REASON_MAX, "\"%.100s\" is not one of %s", value, d->choices);
 	}
 }

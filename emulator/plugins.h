@@ -45,6 +45,9 @@ struct plugin {
 /* Called for each definition in order; `order` counts from 1 within its group. */
 typedef void plugin_visit(void *ctx, const struct definition *definition, int order);
 
+/* Whether a comma separated list, or NULL, has this word. */
+bool plugin_list_has(const char *list, const char *word);
+
 /* The managed plugins; ends with an element whose class is NULL. */
 const struct plugin *plugin_list(void);
 /* NULL if there is none. */
