@@ -63,20 +63,14 @@ int control_nothing(struct op *op, const struct node *dir, struct strbuf *out)
 	return out->err;
 }
 
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as the tree */
-static void invalidate_below(struct fs *fs, struct node *dir)
-{
-	struct node *node, *next;
-	HASH_ITER (hh, dir->children, node, next) {
-		notify_entry(fs, dir, node->name);
-		invalidate_below(fs, node);
-	}
-}
-
 void control_drop_caches(struct fs *fs)
 {
 	documents_expire(fs);
-	invalidate_below(fs, fs->root);
+	for (struct node *node = node_next(fs, NULL); node; node = node_next(fs, node)) {
+		if (node->current && node->parent) {
+			notify_entry(fs, node->parent, node->name);
+		}
+	}
 }
 
 int control_refresh(struct op *op, struct node *dir, const char *text, size_t len)

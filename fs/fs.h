@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/strbuf.h"
+#include "base/table.h"
 #include "fs/options.h"
 
 struct auth;
@@ -50,7 +51,7 @@ struct fs {
 	pthread_mutex_t lock;
 	pthread_cond_t changed; /* a job or folder has changed state, or the clock has work */
 	struct node *root;
-	struct node *nodes;         /* lock; all there are */
+	struct table nodes;         /* lock; all there are */
 	struct handle *handles;     /* lock; all there are */
 	struct document *documents; /* lock; by target */
 	struct folder *folders;     /* lock; by key */

@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
 #include "fs/fs.h"
 #include "fs/hash.h"
@@ -16,22 +15,49 @@ uint64_t node_ino(const struct node *parent, const char *name)
 	return hash > ROOT_INO ? hash : hash + 2;
 }
 
-struct node *node_create(struct fs *fs, struct node *parent, const char *name)
+/* Takes the name over. */
+static struct node *create(struct fs *fs, struct node *parent, const char *name, bool literal)
 {
-	struct node *node = calloc(1, sizeof(*node));
-	if (!node) {
+	struct node *node = name ? calloc(1, sizeof(*node)) : NULL;
+	uint64_t ino = parent && name ? node_ino(parent, name) : ROOT_INO;
+	if (!node || table_add(&fs->nodes, &node->link, ino) < 0) {
+		if (!literal) {
+			free((char *)name);
+		}
+		free(node);
 		return NULL;
 	}
 	node->fs = fs;
 	node->refs = 1;
-	node->name = strdup(name);
-	if (!node->name) {
-		free(node);
+	node->name = name;
+	node->literal = literal;
+	node->parent = node_ref(parent);
+	node->ino = ino;
+	return node;
+}
+
+struct node *node_create(struct fs *fs, struct node *parent, const char *name)
+{
+	return create(fs, parent, strdup(name), false);
+}
+
+struct node *node_create_route(
+	struct node *parent, const char *name, const struct route *route, const char *key)
+{
+	bool literal = route->name != NULL;
+	struct node *node =
+		create(parent->fs, parent, literal ? route->name : strdup(name), literal);
+	if (!node) {
 		return NULL;
 	}
-	node->parent = node_ref(parent);
-	DL_APPEND2(fs->nodes, node, all_prev, all_next);
-	node->ino = parent ? node_ino(parent, name) : ROOT_INO;
+	node->route = route;
+	if (key) {
+		node->key = strcmp(key, node->name) == 0 ? node->name : strdup(key);
+	}
+	if (key && !node->key) {
+		node_unref(node);
+		return NULL;
+	}
 	return node;
 }
 
@@ -45,12 +71,15 @@ struct node *node_ref(struct node *node)
 
 static void node_destroy(struct node *node)
 {
-	node_unbind(node);
-	DL_DELETE2(node->fs->nodes, node, all_prev, all_next);
+	table_remove(&node->fs->nodes, &node->link);
 	local_destroy(node->local);
 	part_unref(node->part);
-	free(node->name);
-	free(node->key);
+	if (node->key != node->name) {
+		free((char *)node->key);
+	}
+	if (!node->literal) {
+		free((char *)node->name);
+	}
 	free(node);
 }
 
@@ -63,52 +92,53 @@ void node_unref(struct node *node)
 	}
 }
 
+struct node *node_next(const struct fs *fs, const struct node *node)
+{
+	struct table_link *link = table_next(&fs->nodes, node ? &node->link : NULL);
+	return link ? table_entry(link, struct node, link) : NULL;
+}
+
 void nodes_destroy(struct fs *fs)
 {
-	struct node *node, *next;
 	/* Directories of scratch first: what they hold refers to other nodes. */
-	DL_FOREACH2(fs->nodes, node, all_next)
-	{
+	for (struct node *node = node_next(fs, NULL); node; node = node_next(fs, node)) {
 		if (node->local) {
 			node_ref(node);
 			entries_clear(&node->local->entries);
 		}
 	}
-	DL_FOREACH_SAFE2(fs->nodes, node, next, all_next)
-	{
-		node_unbind(node);
-	}
-	DL_FOREACH_SAFE2(fs->nodes, node, next, all_next)
-	{
+	for (struct node *node = node_next(fs, NULL), *next; node; node = next) {
+		next = node_next(fs, node);
 		node_destroy(node);
 	}
+	table_finish(&fs->nodes);
 }
 
 void node_bind(struct node *node)
 {
 	struct node *other = node_find(node->parent, node->name);
-	if (other != node) {
-		if (other) {
-			node_unbind(other);
-		}
-		HASH_ADD_KEYPTR(hh, node->parent->children, node->name, strlen(node->name), node);
-		node->current = true;
+	if (other) {
+		node_unbind(other);
 	}
+	node->current = true;
 }
 
 void node_unbind(struct node *node)
 {
-	if (node->current) {
-		HASH_DEL(node->parent->children, node);
-		node->current = false;
-	}
+	node->current = false;
 }
 
 struct node *node_find(struct node *parent, const char *name)
 {
-	struct node *node;
-	HASH_FIND(hh, parent->children, name, strlen(name), node);
-	return node;
+	const struct table *nodes = &parent->fs->nodes;
+	struct table_link *link = table_find(nodes, node_ino(parent, name));
+	for (; link; link = table_find_next(link)) {
+		struct node *node = table_entry(link, struct node, link);
+		if (node->current && node->parent == parent && strcmp(node->name, name) == 0) {
+			return node;
+		}
+	}
+	return NULL;
 }
 
 const char *node_variable(const struct node *node, unsigned variable)

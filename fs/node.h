@@ -12,8 +12,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/stat.h>
-#include <uthash.h>
 
+#include "base/table.h"
 #include "fs/part.h"
 
 struct fs;
@@ -23,35 +23,38 @@ struct local;
 struct route;
 
 struct node {
+	struct table_link link; /* in fs->nodes, by the hash of its parent and name */
 	struct fs *fs;
-	struct node *all_prev, *all_next; /* in fs->nodes */
-	UT_hash_handle hh;   /* in parent->children while it is the current one of its name */
 	struct node *parent; /* counted; NULL: the root */
-	struct node *children;
-	char *name; /* as in the directory; owned */
-	char *key;  /* the API's name where the route has a variable; owned, else NULL */
+	const char *name;    /* as in the directory; its own, or its row's literal one */
+	const char *key; /* the API's name where the route has a variable, else NULL; its own, or
+			  * the name */
 	const struct route *route; /* NULL: local */
 	struct local *local;       /* a file in memory: scratch or a draft; NULL: a view */
 	struct folder *folder;     /* of a connector's directory, once it has one; not counted */
 	uint64_t ino;
 	uint64_t lookups;
-	unsigned refs; /* children, handles, other holders, and one for lookups > 0 */
-	bool current;  /* in parent->children */
+	unsigned refs;    /* children, handles, other holders, and one for lookups > 0 */
+	unsigned writers; /* handles that may still write */
 
 	/* Of a view. */
 	struct part
 		*part; /* what it is rendered of; literal text where the route has no renderer */
 	uint64_t hash; /* of what is shown: with mtime, the generation */
-	size_t size;
 	struct timespec mtime;
-	bool cached;      /* the kernel may have cached its name: it is never written to */
-	bool retired;     /* a writer was sent to look again */
-	unsigned writers; /* handles that may still write */
+	uint32_t size;
+	bool literal : 1; /* its name is its row's */
+	bool current : 1; /* the one of its name */
+	bool cached : 1;  /* the kernel may have cached its name: it is never written to */
+	bool retired : 1; /* a writer was sent to look again */
 };
 
 /* A new node for a name in a directory (NULL: the root); a reference for the caller. NULL: no
  * memory. */
 struct node *node_create(struct fs *fs, struct node *parent, const char *name);
+/* The same for what a row stands for; `key` is the API's name where the row is a variable's. */
+struct node *node_create_route(
+	struct node *parent, const char *name, const struct route *route, const char *key);
 struct node *node_ref(struct node *node);
 void node_unref(struct node *node);
 /* Makes it the current node of its name, or no longer. */
@@ -64,6 +67,9 @@ uint64_t node_ino(const struct node *parent, const char *name);
 /* What a variable (route.h) of the path stands for, NULL where it has none. */
 const char *node_variable(const struct node *node, unsigned variable);
 
+/* All nodes, in no order: the first one after NULL, then the one behind another; NULL at the end.
+ */
+struct node *node_next(const struct fs *fs, const struct node *node);
 /* Frees all that the kernel has never forgotten, the root too. */
 void nodes_destroy(struct fs *fs);
 

@@ -115,13 +115,11 @@ static int make_connector_dir(struct op *op)
 	if (!name_is_conventional(key)) {
 		log_warn("mkdir: the API may refuse a connector of this name: %s", key);
 	}
-	struct node *node = node_create(fs, op->node, op->name);
+	struct node *node = node_create_route(op->node, op->name, &routes[ROUTE_CONNECTOR], key);
+	free(key);
 	if (!node) {
-		free(key);
 		return -ENOMEM;
 	}
-	node->route = &routes[ROUTE_CONNECTOR];
-	node->key = key;
 	node_bind(node);
 	struct folder *folder = folder_of(fs, node);
 	if (!folder) {

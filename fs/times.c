@@ -3,25 +3,24 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <uthash.h>
+#include <string.h>
 
+#include "fs/hash.h"
 #include "fs/times_priv.h"
 
 #define DAY_SECONDS 86400
+#define SIZE_MIN    64
 
 /* The hash of a content that nobody has looked at. */
 #define HASH_UNSEEN 0
 
-struct seen {
-	UT_hash_handle hh; /* by ino */
-	struct times_entry entry;
-};
-
 struct times {
 	pthread_mutex_t lock;
-	struct seen *seen;    /* lock */
-	struct timespec last; /* lock */
-	bool news;            /* lock; something is not in the file */
+	struct times_entry *entries; /* lock; count of them, and room for as many as half of size */
+	uint32_t *places;            /* lock; by the inode: an entry's number and 1; 0: none */
+	size_t count, size;          /* lock; size of places: a power of two, or 0 */
+	struct timespec last;        /* lock */
+	bool news;                   /* lock; something is not in the file */
 };
 
 struct times *times_create(void)
@@ -38,13 +37,8 @@ void times_destroy(struct times *times)
 	if (!times) {
 		return;
 	}
-	struct seen *seen = times->seen;
-	HASH_CLEAR(hh, times->seen);
-	while (seen) {
-		struct seen *next = seen->hh.next;
-		free(seen);
-		seen = next;
-	}
+	free(times->entries);
+	free(times->places);
 	pthread_mutex_destroy(&times->lock);
 	free(times);
 }
@@ -75,24 +69,53 @@ struct timespec times_now(struct times *times)
 	return now;
 }
 
-/* The entry of an inode, made if need be; NULL: no memory. Takes the lock as held.
- * NOLINTNEXTLINE(readability-function-size): uthash is made of macros */
-static struct seen *seen_of(struct times *times, uint64_t ino)
+/* The place of an inode, or the free one where it would be. Takes the lock as held. */
+static uint32_t *place_of(const struct times *times, uint64_t ino)
 {
-	struct seen *seen;
-	HASH_FIND(hh, times->seen, &ino, sizeof(ino), seen);
-	if (!seen) {
-		seen = calloc(1, sizeof(*seen));
-		if (seen) {
-			seen->entry.ino = ino;
-			HASH_ADD(hh, times->seen, entry.ino, sizeof(seen->entry.ino), seen);
-			if (!seen->hh.tbl) {
-				free(seen);
-				seen = NULL;
-			}
-		}
+	size_t mask = times->size - 1;
+	size_t at = (size_t)hash_mix(ino) & mask;
+	while (times->places[at] && times->entries[times->places[at] - 1].ino != ino) {
+		at = (at + 1) & mask;
 	}
-	return seen;
+	return &times->places[at];
+}
+
+/* Takes the lock as held. */
+static int grow(struct times *times)
+{
+	size_t size = times->size ? 2 * times->size : SIZE_MIN;
+	uint32_t *places = calloc(size, sizeof(*places));
+	struct times_entry *entries =
+		places ? reallocarray(times->entries, size / 2, sizeof(*entries)) : NULL;
+	if (!entries) {
+		free(places);
+		return -ENOMEM;
+	}
+	free(times->places);
+	times->entries = entries;
+	times->places = places;
+	times->size = size;
+	for (size_t i = 0; i < times->count; i++) {
+		*place_of(times, entries[i].ino) = (uint32_t)i + 1;
+	}
+	return 0;
+}
+
+/* The entry of an inode, made if need be, until the next one is made; NULL: no memory. Takes the
+ * lock as held. */
+static struct times_entry *entry_of(struct times *times, uint64_t ino)
+{
+	uint32_t known = times->size ? *place_of(times, ino) : 0;
+	if (known) {
+		return &times->entries[known - 1];
+	}
+	if (2 * times->count >= times->size && grow(times) < 0) {
+		return NULL;
+	}
+	struct times_entry *entry = &times->entries[times->count++];
+	*place_of(times, ino) = (uint32_t)times->count;
+	*entry = (struct times_entry){ .ino = ino };
+	return entry;
 }
 
 /* Somebody looked at it. Once a day that is worth a note in the file. */
@@ -110,8 +133,8 @@ static void note_use(struct times *times, struct times_entry *entry)
 struct timespec times_peek(struct times *times, uint64_t ino)
 {
 	pthread_mutex_lock(&times->lock);
-	const struct seen *seen = seen_of(times, ino);
-	uint64_t hash = seen ? seen->entry.hash : HASH_UNSEEN;
+	const struct times_entry *entry = entry_of(times, ino);
+	uint64_t hash = entry ? entry->hash : HASH_UNSEEN;
 	pthread_mutex_unlock(&times->lock);
 	return times_of(times, ino, hash);
 }
@@ -120,8 +143,7 @@ struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 {
 	struct timespec time;
 	pthread_mutex_lock(&times->lock);
-	struct seen *seen = seen_of(times, ino);
-	struct times_entry *entry = seen ? &seen->entry : NULL;
+	struct times_entry *entry = entry_of(times, ino);
 	if (!entry) {
 		time = now_locked(times);
 	} else {
@@ -143,11 +165,11 @@ struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 void times_set(struct times *times, uint64_t ino, uint64_t hash, struct timespec time)
 {
 	pthread_mutex_lock(&times->lock);
-	struct seen *seen = seen_of(times, ino);
-	if (seen) {
-		seen->entry.hash = hash;
-		seen->entry.time = time;
-		note_use(times, &seen->entry);
+	struct times_entry *entry = entry_of(times, ino);
+	if (entry) {
+		entry->hash = hash;
+		entry->time = time;
+		note_use(times, entry);
 		times->news = true;
 	}
 	pthread_mutex_unlock(&times->lock);
@@ -155,22 +177,18 @@ void times_set(struct times *times, uint64_t ino, uint64_t hash, struct timespec
 
 int times_export(struct times *times, struct times_entry **ret_entries, size_t *ret_count)
 {
-	struct seen *seen, *next;
-	size_t count = 0;
 	pthread_mutex_lock(&times->lock);
-	size_t size = HASH_COUNT(times->seen);
+	size_t size = times->count;
 	struct times_entry *entries = size > 0 ? calloc(size, sizeof(*entries)) : NULL;
 	if (entries) {
-		HASH_ITER (hh, times->seen, seen, next) {
-			entries[count++] = seen->entry;
-		}
+		memcpy(entries, times->entries, size * sizeof(*entries));
 	}
 	pthread_mutex_unlock(&times->lock);
 	if (size > 0 && !entries) {
 		return -ENOMEM;
 	}
 	*ret_entries = entries;
-	*ret_count = count;
+	*ret_count = size;
 	return 0;
 }
 
@@ -179,12 +197,12 @@ int times_import(struct times *times, const struct times_entry *entries, size_t 
 	int err = 0;
 	pthread_mutex_lock(&times->lock);
 	for (size_t i = 0; i < count && err == 0; i++) {
-		struct seen *seen = seen_of(times, entries[i].ino);
-		if (!seen) {
+		struct times_entry *entry = entry_of(times, entries[i].ino);
+		if (!entry) {
 			err = -ENOMEM;
-		} else if (seen->entry.rank != TIMES_OURS) {
-			seen->entry = entries[i];
-			seen->entry.rank = TIMES_LOADED;
+		} else if (entry->rank != TIMES_OURS) {
+			*entry = entries[i];
+			entry->rank = TIMES_LOADED;
 		}
 	}
 	pthread_mutex_unlock(&times->lock);

@@ -146,12 +146,11 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 		same_time(node->mtime, face->mtime) && !node->retired && !(fresh && node->cached)) {
 		return node_ref(node);
 	}
-	node = node_create(dir->fs, dir, name);
+	node = node_create_route(dir, name, route, NULL);
 	if (node) {
-		node->route = route;
 		node->part = part_ref(part);
 		node->hash = face->hash;
-		node->size = face->size;
+		node->size = (uint32_t)face->size;
 		node->mtime = face->mtime;
 		node_bind(node);
 	}
@@ -229,18 +228,13 @@ static int lookup_directory(struct node *dir, const char *name, const struct rou
 {
 	struct node *node = node_find(dir, name);
 	if (!node || node->route != route) {
-		node = node_create(dir->fs, dir, name);
-		if (node) {
-			node->route = route;
-			node->key = key ? strdup(key) : NULL;
-			node_bind(node);
+		node = node_create_route(dir, name, route, key);
+		if (!node) {
+			return -ENOMEM;
 		}
+		node_bind(node);
 	} else {
 		node_ref(node);
-	}
-	if (!node || (key && !node->key)) {
-		node_unref(node);
-		return -ENOMEM;
 	}
 	*found = (struct found){ node, ms, attr_ms };
 	return 0;
