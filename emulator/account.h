@@ -19,6 +19,7 @@
 
 #include "emulator/config.h"
 #include "emulator/plugins.h"
+#include "emulator/rate.h"
 #include "emulator/times.h"
 
 #define ACCOUNT_ORGANIZATION "5e3c1a90-7c44-4d1f-b6a2-2f0d8e6b9a17"
@@ -63,6 +64,7 @@ struct connector {
 	size_t accepted_count;
 	size_t puts;
 	struct offsets *offsets; /* owned, NULL until asked for */
+	struct rate exports;     /* of its metrics */
 	UT_hash_handle hh;
 };
 
@@ -80,6 +82,7 @@ struct cluster {
 	struct connector *connectors; /* owned, by name, in order of creation */
 	struct config *hidden;        /* owned, names as settings; may be NULL */
 	unsigned hidden_from;         /* of enum list_kind */
+	struct rate exports;          /* of its metrics */
 	UT_hash_handle hh;
 };
 

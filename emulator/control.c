@@ -69,6 +69,9 @@ HANDLER(control_get_settings)
 	json_field_int(out, "provisioning_ms", emulator->account.provisioning_ms);
 	json_field_int(out, "offsets_ms", emulator->account.offsets_ms);
 	json_field_int(out, "offsets_reads", emulator->account.offsets_reads);
+	json_field_int(out, "metrics_limit", emulator->metrics_rate.limit);
+	json_field_int(out, "metrics_window_ms", emulator->metrics_rate.window_ms);
+	json_field_int(out, "export_limit", emulator->export_limit);
 	json_field_int(out, "denied", (long long)emulator->denied_count);
 	json_end(out, '}');
 }
@@ -91,6 +94,10 @@ HANDLER(control_put_settings)
 	account->provisioning_ms = json_get_int(body, "provisioning_ms", account->provisioning_ms);
 	account->offsets_ms = json_get_int(body, "offsets_ms", account->offsets_ms);
 	account->offsets_reads = json_get_int(body, "offsets_reads", account->offsets_reads);
+	struct rate *rate = &emulator->metrics_rate;
+	rate->limit = json_get_int(body, "metrics_limit", rate->limit);
+	rate->window_ms = json_get_int(body, "metrics_window_ms", rate->window_ms);
+	emulator->export_limit = json_get_int(body, "export_limit", emulator->export_limit);
 	emulator_set_key(emulator, json_get_string(body, "key"), json_get_string(body, "secret"));
 	control_get_settings(emulator, request, reply);
 }

@@ -14,7 +14,11 @@
 
 void emulator_init(struct emulator *emulator)
 {
-	*emulator = (struct emulator){ .latency_ms = 0 };
+	*emulator = (struct emulator){
+		.rate = { .limit = 1000, .window_ms = 1000 },
+		.metrics_rate = { .limit = 60, .window_ms = 60000 },
+		.export_limit = 80,
+	};
 	pthread_condattr_t attr;
 	pthread_condattr_init(&attr);
 	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

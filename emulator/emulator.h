@@ -17,26 +17,28 @@
 #include "emulator/account.h"
 #include "emulator/faults.h"
 #include "emulator/journal.h"
+#include "emulator/rate.h"
 #include "emulator/reply.h"
 #include "emulator/request.h"
 
 struct emulator {
 	pthread_mutex_t lock;
-	pthread_cond_t changed; /* faults were cleared, or the end has come */
-	bool stopping;          /* lock */
-	int64_t latency_ms;     /* lock */
-	char *key;              /* lock, owned */
-	char *secret;           /* lock, owned */
-	regex_t *denied;        /* lock, owned: paths answered 403 */
-	size_t denied_count;    /* lock */
-	uint64_t requests;      /* lock: answers given, for their ids */
-	uint64_t connections;   /* lock: numbers given to connections */
-	int64_t rate_second;    /* lock: the second `rate_used` belongs to */
-	long rate_used;         /* lock */
-	char id_prefix[20];     /* of X-Request-Id, fixed at the start */
-	struct account account; /* lock */
-	struct faults faults;   /* lock */
-	struct journal journal; /* lock */
+	pthread_cond_t changed;   /* faults were cleared, or the end has come */
+	bool stopping;            /* lock */
+	int64_t latency_ms;       /* lock */
+	char *key;                /* lock, owned */
+	char *secret;             /* lock, owned */
+	regex_t *denied;          /* lock, owned: paths answered 403 */
+	size_t denied_count;      /* lock */
+	uint64_t requests;        /* lock: answers given, for their ids */
+	uint64_t connections;     /* lock: numbers given to connections */
+	struct rate rate;         /* lock: of org, cmk and the like; only reported */
+	struct rate metrics_rate; /* lock */
+	int64_t export_limit;     /* lock: exports of one resource in an hour */
+	char id_prefix[20];       /* of X-Request-Id, fixed at the start */
+	struct account account;   /* lock */
+	struct faults faults;     /* lock */
+	struct journal journal;   /* lock */
 };
 
 void emulator_init(struct emulator *emulator);

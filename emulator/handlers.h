@@ -41,6 +41,13 @@ HANDLER(connect_delete);
 HANDLER(connect_pause);
 HANDLER(connect_resume);
 
+/* metrics v2, in metrics_list.c, metrics_query.c and metrics_export.c */
+HANDLER(metrics_list);
+HANDLER(metrics_list_resources);
+HANDLER(metrics_query);
+HANDLER(metrics_attributes);
+HANDLER(metrics_export);
+
 /* The control API, in control.c and control_account.c */
 HANDLER(control_get_requests);
 HANDLER(control_clear_requests);

@@ -54,11 +54,22 @@ static bool token_parse(struct page *page, const char *token)
 	return token_check(page->path, page->after) == check;
 }
 
+bool page_init_token(struct page *page, const struct request *request, struct reply *reply)
+{
+	cleanup(free) char *token = request_query(request, "page_token", 0);
+	if (token && *token && !token_parse(page, token)) {
+		reply_refuse_parameter(
+			reply, request, "page_token", "page_token is none of this list's");
+		return false;
+	}
+	return true;
+}
+
 bool page_init(struct page *page, const struct request *request, struct reply *reply)
 {
 	cleanup(free) char *size = request_query(request, "page_size", 0);
-	cleanup(free) char *token = request_query(request, "page_token", 0);
-	page->size = PAGE_SIZE_DEFAULT;
+	page->size = page->size ? page->size : PAGE_SIZE_DEFAULT;
+	page->max = page->max ? page->max : PAGE_SIZE_MAX;
 	if (size && *size) {
 		char *end;
 		long number = strtol(size, &end, 10);
@@ -67,14 +78,9 @@ bool page_init(struct page *page, const struct request *request, struct reply *r
 				reply, request, "page_size", "page_size must be a positive number");
 			return false;
 		}
-		page->size = number > PAGE_SIZE_MAX ? PAGE_SIZE_MAX : (size_t)number;
+		page->size = (size_t)number > page->max ? page->max : (size_t)number;
 	}
-	if (token && *token && !token_parse(page, token)) {
-		reply_refuse_parameter(
-			reply, request, "page_token", "page_token is none of this list's");
-		return false;
-	}
-	return true;
+	return page_init_token(page, request, reply);
 }
 
 bool page_takes(struct page *page, uint64_t seq)
@@ -98,6 +104,12 @@ void page_base(const struct request *request, struct strbuf *out)
 	strbuf_addf(out, "%s://%s", request->scheme, host ? host : "127.0.0.1");
 }
 
+static void token_write(const struct page *page, struct strbuf *out)
+{
+	uint64_t check = token_check(page->path, page->last);
+	strbuf_addf(out, "%016" PRIx64 "%016" PRIx64, check, page->last ^ check);
+}
+
 static void write_link(const struct page *page, const struct request *request, const char *key,
 	bool next, struct strbuf *out)
 {
@@ -115,9 +127,8 @@ static void write_link(const struct page *page, const struct request *request, c
 		separator = "&";
 	}
 	if (next) {
-		uint64_t check = token_check(page->path, page->last);
-		strbuf_addf(&url, "%spage_token=%016" PRIx64 "%016" PRIx64, separator, check,
-			page->last ^ check);
+		strbuf_addf(&url, "%spage_token=", separator);
+		token_write(page, &url);
 	}
 	json_field(out, key, strbuf_str(&url));
 }
@@ -132,6 +143,34 @@ void page_write(const struct page *page, const struct request *request, struct s
 	}
 	json_field_int(out, "total_size", (long long)page->total);
 	json_end(out, '}');
+}
+
+void page_write_meta(
+	const struct page *page, const struct request *request, bool with_total, struct strbuf *out)
+{
+	json_key(out, "meta");
+	json_begin(out, '{');
+	json_key(out, "pagination");
+	json_begin(out, '{');
+	json_field_int(out, "page_size", (long long)page->size);
+	if (with_total) {
+		json_field_int(out, "total_size", (long long)page->total);
+	}
+	if (page->more) {
+		cleanup(strbuf) struct strbuf token = STRBUF_INIT(URL_MAX);
+		token_write(page, &token);
+		json_field(out, "next_page_token", strbuf_str(&token));
+	}
+	json_end(out, '}');
+	json_end(out, '}');
+	json_key(out, "links");
+	if (page->more) {
+		json_begin(out, '{');
+		write_link(page, request, "next", true, out);
+		json_end(out, '}');
+	} else {
+		json_raw(out, "null");
+	}
 }
 
 void page_member(const struct request *request, const struct member *member, struct strbuf *out)

@@ -15,9 +15,10 @@
 struct page {
 	const char *path;   /* of the list */
 	const char *filter; /* or NULL: "name=value&...", part of the links */
-	size_t size;
-	uint64_t after; /* members up to this number were on earlier pages */
-	size_t count;   /* written so far */
+	size_t size;        /* before page_init: the default, or 0 for the usual one */
+	size_t max;         /* likewise */
+	uint64_t after;     /* members up to this number were on earlier pages */
+	size_t count;       /* written so far */
 	size_t total;
 	uint64_t last; /* number of the last member written */
 	bool more;     /* some did not fit */
@@ -25,10 +26,16 @@ struct page {
 
 /* Reads page_size and page_token. False: the reply says no already. */
 bool page_init(struct page *page, const struct request *request, struct reply *reply);
+/* Only page_token; the size is given. */
+bool page_init_token(struct page *page, const struct request *request, struct reply *reply);
 /* Whether the member with this number belongs on the page; counts it. */
 bool page_takes(struct page *page, uint64_t seq);
 /* The list's metadata, key and all. */
 void page_write(const struct page *page, const struct request *request, struct strbuf *out);
+
+/* The same for lists of the metrics API: meta and links, keys and all. */
+void page_write_meta(const struct page *page, const struct request *request, bool with_total,
+	struct strbuf *out);
 
 /* The start of absolute URLs: scheme and host as the client knows them. */
 void page_base(const struct request *request, struct strbuf *out);

@@ -66,7 +66,7 @@ static const struct word words[] = {
 	{ 403, "user_unauthorized", "User Access Unauthorized" },
 	{ 404, "not_found", "Not Found" },
 	{ 405, "method_not_allowed", "Method Not Allowed" },
-	{ 409, "conflict", "Conflict" },
+	{ 409, "resource_already_exists", "Resource Already Exists" },
 	{ 413, "request_too_large", "Request Too Large" },
 	{ 429, "rate_limit_exceeded", "Rate Limit Exceeded" },
 	{ 500, "internal_error", "Internal Error" },
@@ -86,10 +86,19 @@ static const struct word *word_of(unsigned status)
 	return &other;
 }
 
+/* What a refusal is about: a query parameter, or a place in the body. */
+struct source {
+	const char *kind; /* parameter, pointer, or NULL for neither */
+	const char *name;
+	struct word word; /* code and title, if not those of the status */
+};
+
+/* org, cmk, ccpm and custom plugins tell more than the metrics do. */
 static void write_failure(struct reply *reply, const struct request *request, const char *detail,
-	const char *parameter)
+	const struct source *source)
 {
-	const struct word *word = word_of(reply->status);
+	const struct word *word = source->kind ? &source->word : word_of(reply->status);
+	bool brief = request->family == FAMILY_METRICS;
 	char status[16];
 	snprintf(status, sizeof(status), "%u", reply->status);
 	json_begin(&reply->body, '{');
@@ -98,15 +107,19 @@ static void write_failure(struct reply *reply, const struct request *request, co
 	json_begin(&reply->body, '{');
 	json_field(&reply->body, "id", request->id);
 	json_field(&reply->body, "status", status);
-	json_field(&reply->body, "code", parameter ? "invalid_filter" : word->code);
-	json_field(&reply->body, "title", parameter ? "Invalid Filter" : word->title);
-	json_field(&reply->body, "detail", detail);
-	json_key(&reply->body, "source");
-	json_begin(&reply->body, '{');
-	if (parameter) {
-		json_field(&reply->body, "parameter", parameter);
+	if (!brief) {
+		json_field(&reply->body, "code", word->code);
+		json_field(&reply->body, "title", word->title);
 	}
-	json_end(&reply->body, '}');
+	json_field(&reply->body, "detail", detail);
+	if (!brief) {
+		json_key(&reply->body, "source");
+		json_begin(&reply->body, '{');
+		if (source->kind) {
+			json_field(&reply->body, source->kind, source->name);
+		}
+		json_end(&reply->body, '}');
+	}
 	json_end(&reply->body, '}');
 	json_end(&reply->body, ']');
 	json_end(&reply->body, '}');
@@ -122,8 +135,9 @@ void reply_refuse(
 	va_end(ap);
 	strbuf_reset(&reply->body);
 	reply->status = status;
-	if (request->family == FAMILY_PLATFORM) {
-		write_failure(reply, request, strbuf_str(&message), NULL);
+	if (request->family == FAMILY_PLATFORM || request->family == FAMILY_METRICS) {
+		write_failure(
+			reply, request, strbuf_str(&message), &(struct source){ .kind = NULL });
 		return;
 	}
 	json_begin(&reply->body, '{');
@@ -138,9 +152,27 @@ void reply_refuse(
 void reply_refuse_parameter(struct reply *reply, const struct request *request,
 	const char *parameter, const char *detail)
 {
+	struct source source = {
+		"parameter",
+		parameter,
+		{ 400, "invalid_filter", "Invalid Filter" },
+	};
 	strbuf_reset(&reply->body);
 	reply->status = 400;
-	write_failure(reply, request, detail, parameter);
+	write_failure(reply, request, detail, &source);
+}
+
+void reply_refuse_member(
+	struct reply *reply, const struct request *request, const char *pointer, const char *detail)
+{
+	struct source source = {
+		"pointer",
+		pointer,
+		{ 422, "invalid_configuration", "Validation Failed" },
+	};
+	strbuf_reset(&reply->body);
+	reply->status = 422;
+	write_failure(reply, request, detail, &source);
 }
 
 void reply_refuse_kafka(struct reply *reply, unsigned status, const char *fmt, ...)

@@ -41,6 +41,9 @@ void reply_refuse(struct reply *reply, const struct request *request, unsigned s
 /* No, because of this parameter of the query. */
 void reply_refuse_parameter(struct reply *reply, const struct request *request,
 	const char *parameter, const char *detail);
+/* No, because of this member of the body, as a JSON pointer. */
+void reply_refuse_member(struct reply *reply, const struct request *request, const char *pointer,
+	const char *detail);
 /* No, as Kafka Connect itself says it: error_code and message. */
 void reply_refuse_kafka(struct reply *reply, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -13,11 +13,20 @@
 
 static enum family family_of(const char *path)
 {
-	if (strncmp(path, "/_emulator/", 11) == 0) {
-		return FAMILY_CONTROL;
+	static const struct {
+		const char *start;
+		enum family family;
+	} families[] = {
+		{ "/_emulator/", FAMILY_CONTROL },
+		{ "/connect/v1/environments/", FAMILY_CONNECT },
+		{ "/v2/metrics/", FAMILY_METRICS },
+	};
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++) {
+		if (strncmp(path, families[i].start, strlen(families[i].start)) == 0) {
+			return families[i].family;
+		}
 	}
-	return strncmp(path, "/connect/v1/environments/", 25) == 0 ? FAMILY_CONNECT
-								   : FAMILY_PLATFORM;
+	return FAMILY_PLATFORM;
 }
 
 struct request *request_create(struct MHD_Connection *connection, const char *uri)

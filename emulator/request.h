@@ -21,7 +21,7 @@ struct MHD_Connection;
 struct record;
 
 /* By the start of the path: each has its own way to say no. */
-enum family { FAMILY_PLATFORM, FAMILY_CONNECT, FAMILY_CONTROL };
+enum family { FAMILY_PLATFORM, FAMILY_CONNECT, FAMILY_METRICS, FAMILY_CONTROL };
 
 struct request {
 	struct MHD_Connection *connection; /* borrowed */

@@ -8,13 +8,12 @@
 #include "base/strbuf.h"
 #include "emulator/handlers.h"
 
-#define RATE_LIMIT 1000
-
 #define CLUSTER    "/connect/v1/environments/{environment_id}/clusters/{kafka_cluster_id}"
 #define CONNECTORS CLUSTER "/connectors"
 #define CONNECTOR  CONNECTORS "/{connector_name}"
 #define PLUGINS    CLUSTER "/connector-plugins"
 #define PLUGIN     PLUGINS "/{plugin_name}"
+#define METRICS    "/v2/metrics/{dataset}"
 
 const struct route routes[] = {
 	{ "GET", "/org/v2/environments", "listOrgV2Environments", org_list_environments },
@@ -43,6 +42,12 @@ const struct route routes[] = {
 	{ "PUT", PLUGIN "/config/validate", "validateConnectv1ConnectorPlugin", connect_validate },
 	{ "GET", "/connect/v1/custom-connector-runtimes", "listConnectV1CustomConnectorRuntimes",
 		custom_list_runtimes },
+	{ "GET", METRICS "/descriptors/metrics", "listMetricsV2Descriptors", metrics_list },
+	{ "GET", METRICS "/descriptors/resources", "listMetricsV2Resources",
+		metrics_list_resources },
+	{ "POST", METRICS "/query", "queryMetricsV2", metrics_query },
+	{ "POST", METRICS "/attributes", "queryMetricsV2Attributes", metrics_attributes },
+	{ "GET", METRICS "/export", "exportMetricsV2", metrics_export },
 	{ "GET", "/_emulator/requests", "emulatorGetRequests", control_get_requests },
 	{ "DELETE", "/_emulator/requests", "emulatorClearRequests", control_clear_requests },
 	{ "GET", "/_emulator/faults", "emulatorGetFaults", control_get_faults },
@@ -78,20 +83,30 @@ static const struct route *find_route(struct request *request, struct strbuf *al
 	return NULL;
 }
 
-static void add_rate_limit(struct emulator *emulator, struct reply *reply)
+/* The metrics' limit is meant; the other is only reported, with what succeeds. */
+static bool is_within_rate(
+	struct emulator *emulator, const struct request *request, struct reply *reply)
 {
-	char text[24];
-	int64_t second = clock_now_ms() / 1000;
-	if (second != emulator->rate_second) {
-		emulator->rate_second = second;
-		emulator->rate_used = 0;
+	int64_t now = clock_now_ms();
+	if (request->family != FAMILY_METRICS) {
+		return true;
 	}
-	emulator->rate_used += emulator->rate_used < RATE_LIMIT;
-	snprintf(text, sizeof(text), "%d", RATE_LIMIT);
-	reply_set_header(reply, "X-RateLimit-Limit", text);
-	snprintf(text, sizeof(text), "%ld", RATE_LIMIT - emulator->rate_used);
-	reply_set_header(reply, "X-RateLimit-Remaining", text);
-	reply_set_header(reply, "X-RateLimit-Reset", "1");
+	bool within = rate_take(&emulator->metrics_rate, now);
+	if (!within) {
+		reply_refuse(reply, request, 429, "too many requests in a minute");
+	}
+	rate_write(&emulator->metrics_rate, now, reply);
+	return within;
+}
+
+static void report_rate(
+	struct emulator *emulator, const struct request *request, struct reply *reply)
+{
+	int64_t now = clock_now_ms();
+	if (request->family == FAMILY_PLATFORM && reply->status < 300) {
+		rate_take(&emulator->rate, now);
+		rate_write(&emulator->rate, now, reply);
+	}
 }
 
 static bool is_allowed(
@@ -104,7 +119,7 @@ static bool is_allowed(
 		reply_refuse(reply, request, 401,
 			request->family == FAMILY_CONNECT ? "Unauthorized"
 							  : "these credentials are not valid");
-		if (request->family == FAMILY_PLATFORM) {
+		if (request->family != FAMILY_CONNECT) {
 			reply_set_header(reply, "WWW-Authenticate",
 				"Basic error=\"invalid_key\", "
 				"error_description=\"the key or its secret is wrong\"");
@@ -122,7 +137,7 @@ void routes_handle(struct emulator *emulator, struct request *request, struct re
 {
 	cleanup(strbuf) struct strbuf allowed = STRBUF_INIT(64);
 	const struct route *route = find_route(request, &allowed);
-	if (!is_allowed(emulator, request, reply)) {
+	if (!is_allowed(emulator, request, reply) || !is_within_rate(emulator, request, reply)) {
 		return;
 	}
 	if (request->body_len > REQUEST_BODY_MAX) {
@@ -130,9 +145,7 @@ void routes_handle(struct emulator *emulator, struct request *request, struct re
 			reply, request, 413, "the body is longer than %zu bytes", REQUEST_BODY_MAX);
 	} else if (route) {
 		route->handle(emulator, request, reply);
-		if (request->family == FAMILY_PLATFORM && reply->status < 300) {
-			add_rate_limit(emulator, reply);
-		}
+		report_rate(emulator, request, reply);
 	} else if (allowed.len > 0) {
 		reply_refuse(
 			reply, request, 405, "this resource does not know %s", request->method);
