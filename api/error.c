@@ -183,6 +183,19 @@ static bool is_text(const char *body, size_t len)
 	return true;
 }
 
+/* Where an upload went, it is not the API that answers. */
+static void add_xml(const char *body, size_t len, struct strbuf *out)
+{
+	static const char open[] = "<Message>", close[] = "</Message>";
+	const char *end = body + len;
+	const char *text = memmem(body, len, open, sizeof(open) - 1);
+	text = text ? text + sizeof(open) - 1 : end;
+	const char *text_end = memmem(text, (size_t)(end - text), close, sizeof(close) - 1);
+	if (text_end && text_end - text <= TEXT_MAX_BYTES) {
+		add_line(out, text, (size_t)(text_end - text));
+	}
+}
+
 static void add_text(const char *body, size_t len, struct strbuf *out)
 {
 	while (len > 0 && isspace((unsigned char)*body)) {
@@ -209,6 +222,8 @@ void error_message(const char *body, size_t len, struct strbuf *out)
 	cJSON *json = cJSON_ParseWithLength(body, len);
 	if (cJSON_IsObject(json) || cJSON_IsArray(json)) {
 		add_form(json, out);
+	} else if (memmem(body, len, "<Error>", 7)) {
+		add_xml(body, len, out);
 	} else {
 		add_text(body, len, out);
 	}

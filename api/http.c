@@ -59,10 +59,11 @@ static int set_multi(struct http *http)
 		return -ENOMEM;
 	}
 	long most = (long)http->max_connections;
+	long all = most + (long)HTTP_UPLOADS_MAX;
 	curl_multi_setopt(http->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_MULTIPLEX);
 	curl_multi_setopt(http->multi, CURLMOPT_MAX_HOST_CONNECTIONS, most);
-	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, most);
-	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, most);
+	curl_multi_setopt(http->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, all);
+	curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, all);
 	curl_share_setopt(http->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_SSL_SESSION);
 	return 0;
 }

@@ -11,6 +11,9 @@
  *
  * Only the engine knows the credentials: it adds them to requests to its own
  * origin, never to another, and after a 401 has them read again, once.
+ *
+ * Uploads go to another host, which the API names. They take no credentials along, follow no
+ * redirect, and have places of their own beside max_connections.
  */
 #ifndef API_HTTP_H
 #define API_HTTP_H
@@ -72,11 +75,32 @@ static inline void http_answer_cleanup(struct http_answer *answer)
 	http_answer_finish(answer);
 }
 
+/* A field of a form. */
+struct http_field {
+	const char *name;
+	const char *value;
+};
+
+/* A file that is streamed: the body of a PUT as it is, or the last field of a POST's form. */
+struct http_upload {
+	int fd;             /* read by position, from its start */
+	uint64_t size;      /* bytes */
+	const char *header; /* of a PUT: one more header line; NULL: none */
+	/* Of a POST. */
+	const struct http_field *fields; /* the form's, in this order, before the file's own */
+	size_t field_count;
+	const char *file_name;
+};
+
 struct http_request {
 	enum http_method method;
 	/* Path and query below the URL, encoded ("/connect/v1/…"); copied. Other than printable
-	 * ASCII, or a fragment, is -EINVAL. */
+	 * ASCII, or a fragment, is -EINVAL. Of an upload, the whole URL, which url_check_upload
+	 * must take; what stands behind its "?" is never logged. */
 	const char *target;
+	/* Borrowed, with all that it points to, until the end; then there is no body. NULL: this is
+	 * no upload. */
+	const struct http_upload *upload;
 	const char *body; /* JSON; copied, the copy is wiped; NULL: none */
 	size_t body_len;
 	int64_t deadline;             /* monotonic milliseconds (clock.h) */

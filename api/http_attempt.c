@@ -18,6 +18,11 @@ bool http_attempt_may_have_arrived(const struct http_flight *flight)
 	return flight->issued && sent > flight->sent_before;
 }
 
+static size_t *under_way(const struct http_flight *flight)
+{
+	return flight->upload ? &flight->http->uploading : &flight->http->active;
+}
+
 void http_attempt_start(struct http_flight *flight)
 {
 	struct http *http = flight->http;
@@ -46,7 +51,7 @@ void http_attempt_start(struct http_flight *flight)
 	flight->state = HTTP_ACTIVE;
 	flight->started = clock_now_ms();
 	flight->sent++;
-	http->active++;
+	(*under_way(flight))++;
 }
 
 void http_attempt_drop(struct http_flight *flight)
@@ -61,7 +66,7 @@ void http_attempt_drop(struct http_flight *flight)
 	http->connections += (uint64_t)connections;
 	curl_multi_remove_handle(http->multi, flight->easy);
 	http_setup_undo(flight);
-	http->active--;
+	(*under_way(flight))--;
 }
 
 static bool may_repeat(const struct http_flight *flight)
@@ -82,8 +87,8 @@ static void retry_or_end(struct http_flight *flight, int64_t asked, int err)
 		http_flight_end(flight, err);
 		return;
 	}
-	free(flight->redirect);
-	flight->redirect = NULL;
+	free(flight->url);
+	flight->url = NULL;
 	flight->redirects = 0;
 	flight->due = now + delay;
 	flight->state = HTTP_WAITING;
@@ -141,14 +146,14 @@ static void answered(struct http_flight *flight, long status)
 	int err = error_of_status(status, flight->last.json);
 
 	if (redirect) {
-		free(flight->redirect);
-		flight->redirect = redirect;
+		free(flight->url);
+		flight->url = redirect;
 		flight->redirects++;
 		flight->state = HTTP_QUEUED;
 		return;
 	}
 	flight->last_err = err;
-	if (status == 401 && !flight->renewed) {
+	if (status == 401 && !flight->renewed && !flight->upload) {
 		flight->state = HTTP_UNSIGNED;
 	} else if (error_is_transient(status) && may_repeat(flight)) {
 		retry_or_end(flight, flight->last.retry_after, err);
@@ -223,7 +228,7 @@ void http_attempt_end(struct http_flight *flight, CURLcode code)
 
 	curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(flight->easy, CURLINFO_HTTP_VERSION, &version);
-	if (status > 0) {
+	if (status > 0 && !flight->upload) {
 		flight->http->multiplexed = version >= CURL_HTTP_VERSION_2_0;
 	}
 	bool good = status >= 200 && status <= 299;

@@ -10,6 +10,19 @@
 /* An attempt that the deadline cuts off after less than this did not hang: it just began late. */
 #define HUNG_MS 1000
 
+/* The target as it may be logged: what stands behind an upload's "?" is as good as a password. */
+static bool copy_target(struct http_flight *flight, const struct http_request *request)
+{
+	const char *target = request->target;
+	if (!request->upload) {
+		flight->target = strdup(target);
+		return flight->target;
+	}
+	flight->target = strndup(target, strcspn(target, "?"));
+	flight->url = strdup(target);
+	return flight->target && flight->url;
+}
+
 struct http_flight *http_flight_new(struct http *http, const struct http_request *request)
 {
 	struct http_flight *flight = calloc(1, sizeof(*flight));
@@ -24,12 +37,14 @@ struct http_flight *http_flight_new(struct http *http, const struct http_request
 	flight->last.retry_after = -1;
 	flight->in.sink = request->sink;
 	flight->in.arg = request->arg;
-	flight->target = strdup(request->target);
-	if (request->body && flight->target) {
+	flight->upload = request->upload;
+	bool copied = copy_target(flight, request);
+	if (request->body && copied) {
 		flight->body = malloc(request->body_len + 1);
 		flight->body_len = request->body_len;
 	}
-	if (!flight->target || (request->body && !flight->body)) {
+	if (!copied || (request->body && !flight->body)) {
+		free(flight->url);
 		free(flight->target);
 		free(flight);
 		return NULL;
@@ -49,7 +64,10 @@ void http_flight_free(struct http_flight *flight)
 		explicit_bzero(flight->body, flight->body_len);
 		free(flight->body);
 	}
-	free(flight->redirect);
+	if (flight->url) {
+		explicit_bzero(flight->url, strlen(flight->url));
+		free(flight->url);
+	}
 	free(flight->target);
 	free(flight);
 }

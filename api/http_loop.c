@@ -50,7 +50,7 @@ static void adopt(struct http *http, struct http_call *call)
 	}
 	flight->background = flight->background && call->background;
 	DL_APPEND(flight->calls, call);
-	if (!is_target(flight->target)) {
+	if (!flight->upload && !is_target(flight->target)) {
 		http_flight_end(flight, -EINVAL);
 	}
 }
@@ -129,7 +129,8 @@ static bool start_queued(struct http *http, bool background, size_t room)
 {
 	struct http_flight *flight;
 	for (flight = http->flights; flight; flight = flight->next) {
-		if (flight->state != HTTP_QUEUED || flight->background != background) {
+		if (flight->state != HTTP_QUEUED || flight->background != background ||
+			flight->upload) {
 			continue;
 		}
 		if (http->active >= room) {
@@ -138,6 +139,17 @@ static bool start_queued(struct http *http, bool background, size_t room)
 		http_attempt_start(flight);
 	}
 	return true;
+}
+
+static void start_uploads(struct http *http)
+{
+	struct http_flight *flight;
+	for (flight = http->flights; flight; flight = flight->next) {
+		if (flight->state == HTTP_QUEUED && flight->upload &&
+			http->uploading < HTTP_UPLOADS_MAX) {
+			http_attempt_start(flight);
+		}
+	}
 }
 
 static void schedule(struct http *http)
@@ -150,6 +162,7 @@ static void schedule(struct http *http)
 	if (start_queued(http, false, room)) {
 		start_queued(http, true, room > 1 ? room - 1 : 1);
 	}
+	start_uploads(http);
 }
 
 static bool collect(struct http *http)

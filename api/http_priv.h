@@ -21,6 +21,9 @@
 #define HTTP_ERROR_MAX_BYTES (size_t)(64 * 1024)
 #define HTTP_REDIRECTS_MAX   5
 
+/* Uploads at once. */
+#define HTTP_UPLOADS_MAX (size_t)2
+
 /* The most of all headers of one answer. */
 #define HTTP_HEADERS_MAX_BYTES (size_t)(256 * 1024)
 
@@ -81,19 +84,23 @@ struct http_flight {
 	bool background; /* all of its calls are */
 
 	enum http_method method;
-	char *target; /* owned */
+	char *target; /* owned; of an upload, without the query */
 	char *body;   /* owned, wiped; NULL: none */
 	size_t body_len;
 	bool once;
 	uint64_t writes; /* http->writes when it came: later ones must not share it */
+
+	const struct http_upload *upload; /* borrowed; NULL: it is none */
+	uint64_t uploaded;                /* bytes of the file that libcurl has taken */
+	curl_mime *form;                  /* of the attempt under way, or NULL */
 
 	CURL *easy;                 /* of the attempt under way, or NULL */
 	struct curl_slist *headers; /* owned, wiped */
 	char error[CURL_ERROR_SIZE];
 	struct http_body in;
 	size_t header_bytes;
-	bool headed;    /* the headers came to their end */
-	char *redirect; /* the URL of the next attempt, where it is not the target's */
+	bool headed; /* the headers came to their end */
+	char *url;   /* owned, wiped: of the next attempt, where it is not the target's */
 	unsigned redirects;
 	unsigned generation; /* of the credentials of the last attempt */
 	bool renewed;        /* it was repeated with other credentials */
@@ -142,7 +149,8 @@ struct http {
 
 	struct http_flight *flights;
 	struct http_renewal renewal;
-	size_t active;
+	size_t active;    /* attempts under way, without the uploads */
+	size_t uploading; /* uploads under way */
 	bool multiplexed; /* the last answer came over HTTP/2 */
 	uint64_t writes;  /* requests other than GET that have ended */
 
@@ -181,6 +189,13 @@ void http_attempt_end(struct http_flight *flight, CURLcode code);
 /* Makes the transfer of the next attempt: flight->easy, with its headers. */
 int http_setup(struct http_flight *flight);
 void http_setup_undo(struct http_flight *flight);
+/* False: no memory. */
+bool http_add_header(struct http_flight *flight, const char *line);
+
+/* http_upload.c */
+/* Makes the transfer of the next attempt send the file. 0, -EINVAL, -EPROTO or -ENOMEM. */
+int http_upload_setup(struct http_flight *flight);
+void http_upload_undo(struct http_flight *flight);
 
 /* http_answer.c */
 /* Fills flight->last from the attempt: status, headers, and its body, which is taken over. */

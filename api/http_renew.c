@@ -49,8 +49,8 @@ static void settle(struct http *http)
 			http_flight_end(flight, flight->last_err);
 			continue;
 		}
-		free(flight->redirect);
-		flight->redirect = NULL;
+		free(flight->url);
+		flight->url = NULL;
 		flight->redirects = 0;
 		flight->renewed = true;
 		flight->last_err = 0;

@@ -71,7 +71,7 @@ static int on_issue(void *arg, char *remote_ip, char *local_ip, int remote_port,
 	return CURL_PREREQFUNC_OK;
 }
 
-static bool add_header(struct http_flight *flight, const char *line)
+bool http_add_header(struct http_flight *flight, const char *line)
 {
 	struct curl_slist *list = curl_slist_append(flight->headers, line);
 	if (list) {
@@ -84,19 +84,20 @@ static bool add_headers(struct http_flight *flight)
 {
 	struct strbuf signature = STRBUF_INIT(HEADER_MAX_BYTES);
 	flight->generation = auth_header(flight->http->auth, &signature);
-	bool ok = !signature.err && add_header(flight, strbuf_str(&signature));
+	bool ok = !signature.err && http_add_header(flight, strbuf_str(&signature));
 	strbuf_wipe(&signature);
 
-	ok = ok && add_header(flight, "Accept: application/json") && add_header(flight, "Expect:");
+	ok = ok && http_add_header(flight, "Accept: application/json") &&
+	     http_add_header(flight, "Expect:");
 	/* Without a value it takes away the one that libcurl would add to an empty body. */
-	return ok && add_header(flight,
+	return ok && http_add_header(flight,
 			     flight->body ? "Content-Type: application/json" : "Content-Type:");
 }
 
 static bool set_url(struct http_flight *flight)
 {
-	if (flight->redirect) {
-		return curl_easy_setopt(flight->easy, CURLOPT_URL, flight->redirect) == CURLE_OK;
+	if (flight->url) {
+		return curl_easy_setopt(flight->easy, CURLOPT_URL, flight->url) == CURLE_OK;
 	}
 	struct strbuf url = STRBUF_INIT(URL_MAX_BYTES);
 	strbuf_adds(&url, flight->http->url);
@@ -139,8 +140,16 @@ static bool set_connection(const struct http *http, CURL *easy)
 		curl_easy_setopt(easy, CURLOPT_CAINFO_BLOB, &http->authorities) != CURLE_OK) {
 		return false;
 	}
-	return curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, http->tls ? "https" : "http") ==
-	       CURLE_OK;
+	return true;
+}
+
+/* A request of the API stays with the scheme of its URL; an upload's was checked. */
+static bool set_protocols(const struct http_flight *flight)
+{
+	const char *protocols = flight->upload      ? "http,https"
+				: flight->http->tls ? "https"
+						    : "http";
+	return curl_easy_setopt(flight->easy, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK;
 }
 
 static bool set_request(struct http_flight *flight)
@@ -169,18 +178,27 @@ static bool set_request(struct http_flight *flight)
 int http_setup(struct http_flight *flight)
 {
 	flight->easy = curl_easy_init();
-	if (!flight->easy || !add_headers(flight) || !set_url(flight) || !set_method(flight) ||
-		!set_connection(flight->http, flight->easy) || !set_request(flight)) {
-		http_setup_undo(flight);
-		return -ENOMEM;
+	int err = -ENOMEM;
+	if (flight->easy && set_url(flight) && set_connection(flight->http, flight->easy) &&
+		set_protocols(flight)) {
+		err = flight->upload                              ? http_upload_setup(flight)
+		      : add_headers(flight) && set_method(flight) ? 0
+								  : -ENOMEM;
 	}
-	return 0;
+	if (err == 0 && !set_request(flight)) {
+		err = -ENOMEM;
+	}
+	if (err < 0) {
+		http_setup_undo(flight);
+	}
+	return err;
 }
 
 void http_setup_undo(struct http_flight *flight)
 {
 	curl_easy_cleanup(flight->easy);
 	flight->easy = NULL;
+	http_upload_undo(flight);
 	for (struct curl_slist *header = flight->headers; header; header = header->next) {
 		explicit_bzero(header->data, strlen(header->data));
 	}

@@ -101,7 +101,8 @@ static bool has_dots(const char *path)
 	return false;
 }
 
-static const char *check_text(const char *url, bool *ret_tls)
+/* What stands before the host is known, and after the host nothing that a URL cannot hold. */
+static const char *check_characters(const char *url, bool *ret_tls, const char **ret_rest)
 {
 	const char *rest;
 	if (strncasecmp(url, "https://", 8) == 0) {
@@ -116,19 +117,29 @@ static const char *check_text(const char *url, bool *ret_tls)
 	if (*rest == '\0' || *rest == '/' || *rest == ':') {
 		return "it names no host";
 	}
-	if (strpbrk(rest, "?#")) {
-		return "it must not have a query or a fragment";
-	}
 	for (const char *s = rest; *s; s++) {
 		if (*s <= ' ' || *s > '~' || *s == '\\') {
 			return "it holds a character that does not belong into a URL";
 		}
 	}
-	size_t host_len = strcspn(rest, "/");
-	if (memchr(rest, '@', host_len)) {
+	if (memchr(rest, '@', strcspn(rest, "/?#"))) {
 		return "it must not hold a user name or a password";
 	}
-	return has_dots(rest + host_len) ? "its path must not hold . or .." : NULL;
+	*ret_rest = rest;
+	return NULL;
+}
+
+static const char *check_text(const char *url, bool *ret_tls)
+{
+	const char *rest = NULL;
+	const char *why = check_characters(url, ret_tls, &rest);
+	if (why) {
+		return why;
+	}
+	if (strpbrk(rest, "?#")) {
+		return "it must not have a query or a fragment";
+	}
+	return has_dots(rest + strcspn(rest, "/")) ? "its path must not hold . or .." : NULL;
 }
 
 int url_check_origin(const char *url, int insecure_http, char **ret_url, struct strbuf *ret_why)
@@ -154,4 +165,26 @@ int url_check_origin(const char *url, int insecure_http, char **ret_url, struct 
 	}
 	*ret_url = copy;
 	return 0;
+}
+
+int url_check_upload(const char *url)
+{
+	const char *rest = NULL;
+	char *host = NULL;
+	bool tls = false;
+	int err = -EINVAL;
+	if (check_characters(url, &tls, &rest) || strchr(rest, '#')) {
+		return -EINVAL;
+	}
+	CURLU *parts = curl_url();
+	if (!parts) {
+		return -ENOMEM;
+	}
+	if (!check_parts(parts, url, true, tls) &&
+		curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK) {
+		err = tls || is_loopback(host) ? 0 : -EPROTO;
+	}
+	curl_free(host);
+	curl_url_cleanup(parts);
+	return err;
 }

@@ -18,4 +18,8 @@ char *url_target(const char *pattern, ...);
  * slashes are cut from ret_url (to be freed). The reason never quotes the URL. */
 int url_check_origin(const char *url, int insecure_http, char **ret_url, struct strbuf *ret_why);
 
+/* Checks where an upload is to go: as above, but with a query, and plain http to loopback alone.
+ * 0, -EINVAL, or -EPROTO for plain http elsewhere. */
+int url_check_upload(const char *url);
+
 #endif

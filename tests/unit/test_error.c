@@ -167,6 +167,13 @@ static void test_messages(void **state)
 		{ "  upstream\r\ndown ", "upstream  down", false },
 		{ "<html><body>404</body></html>", "", false },
 		{ "\n <!DOCTYPE html>", "", false },
+		{ "<?xml version=\"1.0\"?>\n<Error><Code>AccessDenied</Code>"
+		  "<Message>Policy\nexpired.</Message></Error>",
+			"Policy expired.", false },
+		{ "<Error><Message>cut", "", false },
+		{ "<Error></Message><Message>", "", false },
+		{ "<Error/>", "", false },
+		{ "<html><Message>no</Message></html>", "", false },
 		{ "{\"message\":\"cut", "{\"message\":\"cut", false },
 		{ "\x01\x02", "", false },
 		{ "", "", false },

@@ -185,12 +185,49 @@ static void test_next_pages(void **state)
 	}
 }
 
+static void test_uploads(void **state)
+{
+	static const struct {
+		const char *url;
+		int err;
+	} rows[] = {
+		{ "https://bucket.s3.dualstack.us-west-2.amazonaws.com/", 0 },
+		{ "https://account.blob.core.windows.net/c/a.zip?se=2026&sig=a%2Bb%3D", 0 },
+		{ "https://storage.example:8443/a/../b@c?d@e", 0 },
+		{ "http://127.0.0.1:8081/?x", 0 },
+		{ "http://localhost/", 0 },
+		{ "http://[::1]:80", 0 },
+		{ "http://storage.example/", -EPROTO },
+		{ "http://127.0.0.1.example/", -EPROTO },
+		{ "http://169.254.169.254/latest", -EPROTO },
+		{ "http://localhost@storage.example/", -EINVAL },
+		{ "https://user:pass@storage.example/", -EINVAL },
+		{ "https://storage.example?u@h", 0 },
+		{ "https://storage.example/#f", -EINVAL },
+		{ "https://storage.example/a b", -EINVAL },
+		{ "https://storage.example/\r\nX: y", -EINVAL },
+		{ "https://", -EINVAL },
+		{ "https://storage.example:0/", -EINVAL },
+		{ "ftp://storage.example/", -EINVAL },
+		{ "file:///etc/passwd", -EINVAL },
+		{ "/upload", -EINVAL },
+		{ "", -EINVAL },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		int err = url_check_upload(rows[i].url);
+		if (err != rows[i].err) {
+			fail_msg("%s: %d", rows[i].url, err);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_segments),
 		cmocka_unit_test(test_targets),
 		cmocka_unit_test(test_origins),
+		cmocka_unit_test(test_uploads),
 		cmocka_unit_test(test_reason_keeps_the_password),
 		cmocka_unit_test(test_next_pages),
 	};
