@@ -1,6 +1,6 @@
 /*
  * A folder: what this mount knows of one connector's directory beyond the API's answers. Local
- * files, the draft of config.json, removals that wait, refusals, and who last saw what.
+ * files, the slots of those that are written, removals that wait.
  *
  * Folders are made when they are first needed and live as long as the fs. Protected by its lock.
  */
@@ -15,24 +15,12 @@
 
 #include "fs/document.h"
 #include "fs/local.h"
+#include "fs/slot.h"
 
-#define ROLLBACK_MS 30000
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
-#define BASES       32
 
 struct node;
-
-enum away {
-	AWAY_NOT,
-	AWAY_UNLINKED, /* a removal, unless it comes back in time */
-	AWAY_RENAMED,  /* the server's content comes back in time */
-};
-
-/* What a process last opened or saved of config.json. */
-struct base {
-	pid_t pid; /* a thread's id, as the kernel gives it */
-	struct part *config;
-};
+struct route;
 
 struct folder {
 	UT_hash_handle hh; /* in fs->folders */
@@ -48,22 +36,25 @@ struct folder {
 	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
 	pid_t creator;      /* who saved it then */
 
-	struct node *draft; /* stands under config.json; counted; NULL: the server's content does */
-	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
-	pid_t writer_pid;   /* who last opened a file of it for writing */
-	int64_t uncached_until; /* a writer is about to open config.json: give out a node of its own
-				 */
-	enum away away;
-	int64_t away_due;
+	struct slot slots[SLOTS];
+	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
 	int64_t hidden_until[FACES]; /* removed files that cannot be removed */
 
-	int64_t refused_at;         /* of the last refused save, monotonic; 0: none */
-	struct part *refused_shown; /* what config.json showed before it */
-	bool undecided;             /* the refused save may yet be carried out */
-
-	struct base bases[BASES]; /* the newest first */
-	bool busy;                /* a job works on it */
+	bool busy; /* a job works on it */
 };
+
+/* Its slot of this route; NULL: the route has none. */
+struct slot *folder_slot(struct folder *folder, const struct route *route);
+
+/* The slot that somebody's change of a name goes to; NULL: the name (route NULL: any other) has
+ * none, or is still taken as scratch (folder_takes_files). */
+struct slot *folder_writes(
+	struct folder *folder, const struct route *route, pid_t pid, int64_t now);
+
+static inline struct slot *folder_config(struct folder *folder)
+{
+	return &folder->slots[SLOT_CONFIG];
+}
 
 /* Of a connector's directory node; NULL: no memory. */
 struct folder *folder_of(struct fs *fs, struct node *dir);
@@ -79,14 +70,6 @@ struct item *folder_item(const struct folder *folder);
  * mkdir made, and by who created the connector for two seconds more (so that `cp -r` ends well). */
 bool folder_takes_files(const struct folder *folder, pid_t pid, int64_t now);
 
-/* Notes what a process has seen of config.json (a reference is taken). */
-void folder_note_base(struct folder *folder, pid_t pid, struct part *config);
-/* What a process goes out from: its own base, else the newest, else what is shown. Borrowed; NULL.
- */
-struct part *folder_base(const struct folder *folder, pid_t pid);
-
-/* Makes a node the draft that stands under config.json, or with NULL drops it. */
-void folder_set_draft(struct folder *folder, struct node *node);
 /* A local file under a name of its directory, replacing another. 0 or -errno. */
 int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,
 	const char *text, size_t len);
@@ -94,21 +77,14 @@ void folder_drop(struct folder *folder, const char *name);
 /* Something in the directory has changed. */
 void folder_touch(struct folder *folder);
 
-/* Keeps what was refused, and why; both vanish with the next good save. */
-void folder_refuse(struct folder *folder, const char *text, size_t len, const char *why);
-void folder_clear_refusal(struct folder *folder);
 /* Drops a refusal whose request, which nobody had answered, turns out to have been carried out. */
 void folder_settle_undecided(struct folder *folder);
-/* A save was refused less than 30 seconds ago. */
-bool folder_was_refused(const struct folder *folder, int64_t now);
-
 /* Whether local files keep the directory of a connector that is gone: what was refused is among
  * them. */
 bool folder_keeps(struct folder *folder);
 
-/* config.json comes and goes. -EPERM: the brake. */
+/* config.json is unlinked: the first half of a removal. -EPERM: the brake. */
 int folder_unlink_config(struct folder *folder, int64_t now);
-void folder_config_is_back(struct folder *folder);
 
 /* The connector is gone: scratch and a draft that were left here stay, in a directory as mkdir
  * makes one. */

@@ -11,7 +11,6 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 #include "fs/route.h"
-#include "fs/save.h"
 
 #define UNCACHED_MS 1000
 #define VIEW_BYTES  ((size_t)256 << 20)
@@ -19,11 +18,6 @@
 static bool wants_write(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY;
-}
-
-static bool is_config(const struct node *node)
-{
-	return node->route == &routes[ROUTE_CONFIG];
 }
 
 /* The folder of a file in a connector's directory; NULL. */
@@ -34,6 +28,13 @@ static struct folder *folder_of_file(struct fs *fs, struct node *node)
 	}
 	struct node *dir = node->parent;
 	return dir && dir->route == &routes[ROUTE_CONNECTOR] ? folder_of(fs, dir) : NULL;
+}
+
+/* The slot that a file, or a draft, belongs to; NULL. */
+static struct slot *slot_of_file(struct fs *fs, struct node *node)
+{
+	struct folder *folder = folder_of_file(fs, node);
+	return folder ? folder_slot(folder, node->route) : NULL;
 }
 
 int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role)
@@ -88,20 +89,20 @@ static int check_writable(struct fs *fs, const struct node *node)
 static int begin_change(struct fs *fs, struct node *node)
 {
 	struct folder *folder = folder_of_file(fs, node);
+	struct slot *slot = slot_of_file(fs, node);
 	if (!node->local) {
-		int err = ops_make_local(
-			fs, node, folder, is_config(node) ? LOCAL_DRAFT : LOCAL_WORD);
+		int err = ops_make_local(fs, node, folder, slot ? LOCAL_DRAFT : LOCAL_WORD);
 		if (err < 0) {
 			return err;
 		}
 	}
-	if (node->local->role == LOCAL_DRAFT && folder) {
-		if (!folder->draft || folder->draft->writers == 0) {
-			folder_config_is_back(folder);
-			folder_set_draft(folder, node);
+	if (node->local->role == LOCAL_DRAFT && slot) {
+		if (!slot->draft || slot->draft->writers == 0) {
+			slot_is_back(slot);
+			slot_set_draft(slot, node);
 		}
-		if (folder->draft == node) {
-			folder->draft_due = 0;
+		if (slot->draft == node) {
+			slot->draft_due = 0;
 		}
 	}
 	return 0;
@@ -111,14 +112,14 @@ static int begin_change(struct fs *fs, struct node *node)
  * texts never mix and the second save is checked against the first. */
 static int part_from_other_writer(struct node *node, pid_t pid)
 {
-	struct folder *folder = node->local ? node->local->folder : NULL;
-	if (!folder || folder->draft != node || node->writers == 0 || folder->writer_pid == pid ||
+	struct slot *slot = node->local ? slot_of_file(node->fs, node) : NULL;
+	if (!slot || slot->draft != node || node->writers == 0 || slot->writer_pid == pid ||
 		node->retired) {
 		return 0;
 	}
 	node->retired = true;
-	folder_set_draft(folder, NULL);
-	folder->uncached_until = clock_now_ms() + UNCACHED_MS;
+	slot_set_draft(slot, NULL);
+	slot->folder->uncached_until = clock_now_ms() + UNCACHED_MS;
 	return -ESTALE;
 }
 
@@ -146,11 +147,11 @@ static bool set_active(struct handle *handle, bool active)
 /* Once nobody writes any more, a draft that was not sent has the grace time. */
 static void schedule_draft(struct fs *fs, struct node *node)
 {
-	struct folder *folder = node->local ? node->local->folder : NULL;
-	if (folder && folder->draft == node && node->writers == 0) {
-		folder->draft_due = clock_now_ms() + fs->options->delete_delay;
-		if (folder->draft_due == 0) {
-			folder->draft_due = 1;
+	struct slot *slot = node->local ? slot_of_file(fs, node) : NULL;
+	if (slot && slot->draft == node && node->writers == 0) {
+		slot->draft_due = clock_now_ms() + fs->options->delete_delay;
+		if (slot->draft_due == 0) {
+			slot->draft_due = 1;
 		}
 		fs_wake(fs);
 	}
@@ -194,14 +195,14 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (!handle) {
 		return err < 0 ? err : -ENOMEM;
 	}
-	struct folder *folder = folder_of_file(fs, node);
+	struct slot *slot = slot_of_file(fs, node);
 	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
-	if (is_config(node) && !node->local && folder && reads) {
-		folder_note_base(folder, pid, node->part);
+	if (slot && !node->local && reads) {
+		slot_note_base(slot, pid, node->part);
 	}
 	set_active(handle, writes);
-	if (writes && folder) {
-		folder->writer_pid = pid;
+	if (writes && slot) {
+		slot->writer_pid = pid;
 	}
 	if (op->fi.flags & O_TRUNC && writes) {
 		err = truncate_node(fs, node, 0);
@@ -360,7 +361,8 @@ static int commit(struct op *op, struct handle *handle)
 	if (local->role != LOCAL_DRAFT || local->size == 0) {
 		return 0;
 	}
-	return save_start(op, local->folder, node, handle->pid, SAVE_IN_PLACE);
+	struct slot *slot = slot_of_file(op->fs, node);
+	return slot->route->save(op, slot, node, handle->pid, SAVE_IN_PLACE);
 }
 
 static int step_flush(struct op *op)
@@ -409,12 +411,13 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)ino;
 	fs_lock(fs);
 	bool stops = set_active(handle, false);
-	struct local *local = handle->node->local;
+	const struct local *local = handle->node->local;
 	if (local && local->role == LOCAL_DRAFT && handle->wrote && local->size > 0 &&
 		local->changes != local->tried && handle->node->writers == 0) {
 		/* Written through a mapping after the last close: nobody is left to hear of an
 		 * error. */
-		save_start(NULL, local->folder, handle->node, handle->pid, SAVE_IN_PLACE);
+		struct slot *slot = slot_of_file(fs, handle->node);
+		slot->route->save(NULL, slot, handle->node, handle->pid, SAVE_IN_PLACE);
 	}
 	if (stops) {
 		schedule_draft(fs, handle->node);

@@ -71,7 +71,8 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	if (!node) {
 		return -ENOMEM;
 	}
-	if (route == &routes[ROUTE_CONFIG]) {
+	struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
+	if (slot) {
 		role = S_ISREG(mode) ? LOCAL_DRAFT : role;
 	} else if (route && (route->store ? !folder->made
 					  : !folder_takes_files(folder, op->pid, clock_now_ms()))) {
@@ -84,8 +85,8 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	int err = node->local ? 0 : -ENOMEM;
 	if (err == 0 && role == LOCAL_DRAFT) {
 		node->route = route;
-		folder_config_is_back(folder);
-		folder_set_draft(folder, node);
+		slot_is_back(slot);
+		slot_set_draft(slot, node);
 		folder_touch(folder);
 	} else if (err == 0 && bind) {
 		err = entry_add(ops_entries(fs, dir), op->name, node);
@@ -127,7 +128,7 @@ static int make_connector_dir(struct op *op)
 		return -ENOMEM;
 	}
 	folder->made = true;
-	folder->away = AWAY_NOT;
+	folder_config(folder)->away = AWAY_NOT;
 	folder->created_at = 0;
 	folder_touch(folder);
 	struct found found = { .node = node };
@@ -219,15 +220,20 @@ static int step_unlink(struct op *op)
 	if (fs->options->ro) {
 		return -EROFS;
 	}
-	if (route != &routes[ROUTE_CONFIG]) {
+	struct slot *slot = folder_writes(folder, route, op->pid, now);
+	if (!slot) {
 		folder->hidden_until[route->face] = now + fs->options->delete_delay;
 		return 0;
 	}
-	if (folder->away != AWAY_NOT || (folder->made && !folder->draft)) {
+	if (slot->away != AWAY_NOT || (folder->made && !slot->draft)) {
 		return -ENOENT;
 	}
+	if (slot != folder_config(folder)) {
+		slot_goes_away(slot, now);
+		return 0;
+	}
 	int err = folder_unlink_config(folder, now);
-	bool at_once = err == 0 && folder->away == AWAY_UNLINKED && fs->options->delete_delay == 0;
+	bool at_once = err == 0 && slot->away == AWAY_UNLINKED && fs->options->delete_delay == 0;
 	return at_once ? removal_start(op, folder) : err;
 }
 
@@ -267,8 +273,9 @@ static int step_rmdir(struct op *op)
 	if (!folder) {
 		return -ENOMEM;
 	}
-	bool shown = !folder->made && folder->away == AWAY_NOT && !folder_keeps(folder);
-	bool config = folder->draft || shown;
+	struct slot *slot = folder_config(folder);
+	bool shown = !folder->made && slot->away == AWAY_NOT && !folder_keeps(folder);
+	bool config = slot->draft || shown;
 	if (config || folder->entries) {
 		return -ENOTEMPTY;
 	}
@@ -282,12 +289,12 @@ static int step_rmdir(struct op *op)
 	if (fs->options->no_delete) {
 		return -EPERM;
 	}
-	if (folder->away != AWAY_UNLINKED) {
+	if (slot->away != AWAY_UNLINKED) {
 		if (removals_are_braked(fs, clock_now_ms())) {
 			return -EPERM;
 		}
 		fs->removals_pending++;
-		folder->away = AWAY_UNLINKED;
+		slot->away = AWAY_UNLINKED;
 	}
 	return removal_start(op, folder);
 }

@@ -16,7 +16,7 @@
 #include "fs/route.h"
 #include "fs/save.h"
 
-/* The local file that a name stands for, a view of config.json turned into one on the way; NULL
+/* The local file that a name stands for, a view that has a slot turned into one on the way; NULL
  * with the errno in ret_err. */
 static struct node *rename_source(struct op *op, struct folder *folder, int *ret_err)
 {
@@ -26,12 +26,13 @@ static struct node *rename_source(struct op *op, struct folder *folder, int *ret
 	if (entry) {
 		return entry->node;
 	}
+	const struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
 	*ret_err = route ? -EPERM : -ENOENT;
-	if (route != &routes[ROUTE_CONFIG]) {
+	if (!slot) {
 		return NULL;
 	}
-	if (folder->draft) {
-		return folder->draft;
+	if (slot->draft) {
+		return slot->draft;
 	}
 	struct found found;
 	*ret_err = tree_lookup(op, op->node, op->name, &found);
@@ -46,20 +47,6 @@ static struct node *rename_source(struct op *op, struct folder *folder, int *ret
 	}
 	op->borrowed = node;
 	return node;
-}
-
-/* config.json goes away under another name: it comes back unless something takes its place. */
-static void config_renamed_away(struct folder *folder)
-{
-	if (folder->draft) {
-		folder->draft->local->role = LOCAL_SCRATCH;
-		folder_set_draft(folder, NULL);
-	}
-	if (!folder->made) {
-		folder->away = AWAY_RENAMED;
-		folder->away_due = clock_now_ms() + folder->fs->options->delete_delay;
-		fs_wake(folder->fs);
-	}
 }
 
 static void drop_source(struct op *op, struct folder *folder)
@@ -95,9 +82,11 @@ static int move_local(struct op *op, struct folder *folder, struct node *node)
 		entry_remove(to, target);
 	}
 	int err = entry_add(to, op->to_name, node);
-	if (err == 0 && ops_fixed_route(op->node, op->name) == &routes[ROUTE_CONFIG] &&
-		!entry_find(*ops_entries(fs, op->node), op->name)) {
-		config_renamed_away(folder);
+	const struct route *from = ops_fixed_route(op->node, op->name);
+	struct slot *slot = folder_slot(folder, from);
+	if (err == 0 && slot && !entry_find(*ops_entries(fs, op->node), op->name)) {
+		/* It comes back unless something takes its place. */
+		slot_goes_away(slot, clock_now_ms());
 	} else if (err == 0) {
 		drop_source(op, folder);
 	}
@@ -128,8 +117,9 @@ static int rename_onto_fixed(
 	if (!S_ISREG(node->local->mode)) {
 		return -EINVAL;
 	}
-	if (route == &routes[ROUTE_CONFIG]) {
-		return save_start(op, folder, node, op->pid, SAVE_BY_RENAME);
+	struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
+	if (slot) {
+		return route->save(op, slot, node, op->pid, SAVE_BY_RENAME);
 	}
 	if (folder_takes_files(folder, op->pid, clock_now_ms())) {
 		return move_local(op, folder, node);
@@ -159,8 +149,8 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 	if (op->flags & RENAME_NOREPLACE && ops_exists(op, op->to_node, op->to_name, &result)) {
 		return result;
 	}
-	if (from == &routes[ROUTE_CONFIG] && to && to != from &&
-		!folder_takes_files(folder, op->pid, clock_now_ms())) {
+	const struct slot *from_slot = folder_slot(folder, from);
+	if (from_slot && to && to != from && !folder_takes_files(folder, op->pid, clock_now_ms())) {
 		/* Before its view, whose name the kernel may keep, becomes scratch. */
 		return -EINVAL;
 	}
@@ -168,7 +158,7 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 	if (!node) {
 		return result;
 	}
-	if (to == &routes[ROUTE_CONFIG] && node == folder->draft) {
+	if (from_slot && to == from && node == from_slot->draft) {
 		return 0;
 	}
 	result = to ? rename_onto_fixed(op, folder, to, node) : move_local(op, folder, node);
@@ -250,11 +240,9 @@ static int step_link(struct op *op)
 	if (node->local ? node->local->folder != folder : node->parent != op->to_node) {
 		return -EXDEV;
 	}
-	if (to == &routes[ROUTE_CONFIG]) {
-		if (!node->local) {
-			return -EPERM;
-		}
-		return save_start(op, folder, node, op->pid, SAVE_BY_LINK);
+	struct slot *slot = folder_writes(folder, to, op->pid, clock_now_ms());
+	if (slot) {
+		return node->local ? to->save(op, slot, node, op->pid, SAVE_BY_LINK) : -EPERM;
 	}
 	if (to && !folder_takes_files(folder, op->pid, clock_now_ms())) {
 		/* Dropped with success; the kernel gets what stands there anyway. */

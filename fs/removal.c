@@ -123,16 +123,17 @@ static int removal_done(struct job *job, int err)
 {
 	struct removal *removal = (struct removal *)job;
 	struct folder *folder = job->folder;
+	struct slot *slot = folder_config(folder);
 	struct fs *fs = job->fs;
-	if (folder->away != AWAY_UNLINKED) {
+	if (slot->away != AWAY_UNLINKED) {
 		/* It came back while the request was under way: the request has decided. */
 		fs->removals_pending++;
 	}
 	fs->removals_pending--;
-	folder->away = AWAY_NOT;
+	slot->away = AWAY_NOT;
 	if (err < 0) {
-		folder_refuse(folder, NULL, 0, strbuf_str(&removal->why));
-		folder->refused_at = 0;
+		slot_refuse(slot, NULL, 0, strbuf_str(&removal->why));
+		slot->refused_at = 0;
 		return err;
 	}
 	removals_note(fs, clock_now_ms());
@@ -169,10 +170,10 @@ int removal_start(struct op *op, struct folder *folder)
 		return -ENOMEM;
 	}
 	/* Not again while this one is under way. */
-	folder->away_due = INT64_MAX;
+	folder_config(folder)->away_due = INT64_MAX;
 	int result = job_start(&removal->job, op);
 	if (result < 0) {
-		folder_config_is_back(folder);
+		slot_is_back(folder_config(folder));
 	}
 	return result;
 }
@@ -182,7 +183,8 @@ void removals_flush(struct fs *fs)
 	struct folder *folder, *next;
 	fs_lock(fs);
 	HASH_ITER (hh, fs->folders, folder, next) {
-		if (folder->away == AWAY_UNLINKED && folder->away_due != INT64_MAX) {
+		const struct slot *slot = folder_config(folder);
+		if (slot->away == AWAY_UNLINKED && slot->away_due != INT64_MAX) {
 			removal_start(NULL, folder);
 		}
 	}

@@ -5,6 +5,7 @@
 #include "fs/by_name.h"
 #include "fs/connectors.h"
 #include "fs/control.h"
+#include "fs/save.h"
 #include "fs/state_word.h"
 #include "fs/topology.h"
 #include "fs/view.h"
@@ -50,7 +51,8 @@ const struct route routes[ROUTES] = {
 		.document = &document_connectors,
 		.part = PART_CONFIG,
 		.face = FACE_CONFIG,
-		.render = view_json_sorted },
+		.render = view_json_sorted,
+		.save = save_start },
 	[ROUTE_CONNECTOR_JSON] = { .parent = ROUTE_CONNECTOR,
 		.name = "connector.json",
 		.mode = READABLE,

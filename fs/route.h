@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "fs/document.h"
+#include "fs/slot.h"
 
 struct node;
 struct op;
@@ -83,8 +84,12 @@ struct route {
 	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
 	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
 	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
-	/* Files that can be written: a saved text becomes a request. config.json is not among them:
-	 * it is a draft (folder.h). Takes what was written; 0, OP_WAIT or -errno. */
+	/* Files that have a slot (slot.h): commits a local file's text. `pid` is who saves. For a
+	 * rename or link the op's names are carried out when the save has succeeded. op may be
+	 * NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
+	int (*save)(
+		struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
+	/* Files that take a word: what was written becomes a request. 0, OP_WAIT or -errno. */
 	int (*store)(struct op *op, struct node *dir, const char *text, size_t len);
 };
 

@@ -83,10 +83,11 @@ static void set_time(struct fs *fs, struct folder *folder, struct item *item, st
 /* The draft is what the server has: the view stands under the name again. */
 static void draft_is_saved(struct folder *folder, struct node *draft, uint64_t change)
 {
-	if (folder->draft == draft && draft->local->changes == change) {
-		folder_set_draft(folder, NULL);
+	struct slot *slot = folder_config(folder);
+	if (slot->draft == draft && draft->local->changes == change) {
+		slot_set_draft(slot, NULL);
 	}
-	folder_config_is_back(folder);
+	slot_is_back(folder_config(folder));
 }
 
 static void refuse(
@@ -103,7 +104,7 @@ static void refuse(
 		strbuf_addc(&full, '\n');
 	}
 	strbuf_adds(&full, "What was refused is in config.json.rejected.\n");
-	folder_refuse(folder, text, len, strbuf_str(&full));
+	slot_refuse(folder_config(folder), text, len, strbuf_str(&full));
 	strbuf_wipe(&full);
 }
 
@@ -158,7 +159,7 @@ static int held_done(struct save *save)
 	if (err == 0) {
 		draft->local->mirrors = false;
 		draft->local->held = save->change;
-		folder_set_draft(folder, draft);
+		slot_set_draft(folder_config(folder), draft);
 	}
 	return err;
 }
@@ -174,7 +175,7 @@ static int save_done(struct job *job, int err)
 				strbuf_str(&save->why));
 		}
 		refuse(folder, save->text, save->len, &save->why, err);
-		folder->undecided = save->undecided;
+		folder_config(folder)->undecided = save->undecided;
 		if (!save->create) {
 			/* After refuse: a roll-back brings what was shown before. */
 			show_live(save);
@@ -196,11 +197,11 @@ static int save_done(struct job *job, int err)
 	}
 	struct item *item = save->create ? take_created(save) : take_updated(save);
 	if (item && item->parts[PART_CONFIG]) {
-		folder_note_base(folder, save->pid, item->parts[PART_CONFIG]);
+		slot_note_base(folder_config(folder), save->pid, item->parts[PART_CONFIG]);
 		set_time(fs, folder, item, save->node->local->mtime);
 	}
 	if (save->sent) {
-		folder_clear_refusal(folder);
+		slot_clear_refusal(folder_config(folder));
 	}
 	draft_is_saved(folder, save->node, save->change);
 	return finish_names(job->op, save->how, save->node);
@@ -208,17 +209,17 @@ static int save_done(struct job *job, int err)
 
 /* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
 static bool is_rollback(
-	const struct folder *folder, const struct config *wanted, const struct config *base)
+	const struct slot *slot, const struct config *wanted, const struct config *base)
 {
 	cleanup(config) struct config before = { 0 };
-	if (!folder_was_refused(folder, clock_now_ms())) {
+	if (!slot_was_refused(slot, clock_now_ms())) {
 		return false;
 	}
 	if (base->count > 0 && config_equal(wanted, base)) {
 		return true;
 	}
-	return folder->refused_shown &&
-	       config_of_answer(part_json(folder->refused_shown), &before) == 0 &&
+	return slot->refused_shown &&
+	       config_of_answer(part_json(slot->refused_shown), &before) == 0 &&
 	       config_equal(wanted, &before);
 }
 
@@ -296,23 +297,27 @@ void save_take_base(struct save *save)
 	config_finish(&save->base);
 	part_unref(steal(save->base_part));
 	save->base_is_bulk = false;
-	struct part *base = folder_base(save->job.folder, save->pid);
+	const struct item *item = folder_item(save->job.folder);
+	struct part *base = slot_base(folder_config(save->job.folder), save->pid);
+	if (!base && item) {
+		base = item->parts[PART_CONFIG];
+	}
 	if (base && config_of_answer(part_json(base), &save->base) == 0) {
 		save->base_part = part_ref(base);
 		save->base_is_bulk = base->bulk;
 	}
 }
 
-int save_start(
-	struct op *op, struct folder *folder, struct node *draft, pid_t pid, enum save_how how)
+int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
 {
+	struct folder *folder = slot->folder;
 	struct save *save = save_create(folder, draft, pid, how);
 	if (!save) {
 		return -ENOMEM;
 	}
 	draft->local->tried = draft->local->changes;
 	/* Whatever comes of it, it has come back: no removal is due any more. */
-	folder_config_is_back(folder);
+	slot_is_back(folder_config(folder));
 	int err = parse(save);
 	if (err < 0) {
 		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
@@ -327,7 +332,7 @@ int save_start(
 	}
 	save_take_base(save);
 	bool nothing =
-		!save->create && (is_rollback(folder, &save->wanted, &save->base) ||
+		!save->create && (is_rollback(slot, &save->wanted, &save->base) ||
 					 changes_nothing(folder, &save->wanted, &save->base));
 	if (nothing) {
 		struct item *item = folder_item(folder);
@@ -355,9 +360,13 @@ void saves_flush(struct fs *fs)
 	struct folder *folder, *next;
 	fs_lock(fs);
 	HASH_ITER (hh, fs->folders, folder, next) {
-		struct local *local = folder->draft ? folder->draft->local : NULL;
-		if (local && local->size > 0 && local->changes != local->tried) {
-			save_start(NULL, folder, folder->draft, folder->writer_pid, SAVE_IN_PLACE);
+		for (unsigned i = 0; i < SLOTS; i++) {
+			struct slot *slot = &folder->slots[i];
+			struct local *local = slot->draft ? slot->draft->local : NULL;
+			if (local && local->size > 0 && local->changes != local->tried) {
+				slot->route->save(
+					NULL, slot, slot->draft, slot->writer_pid, SAVE_IN_PLACE);
+			}
 		}
 	}
 	while (fs->jobs > 0) {

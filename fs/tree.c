@@ -369,16 +369,15 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 {
 	struct folder *folder = folder_find(op->fs, dir);
 	int64_t now = clock_now_ms();
-	if (folder && folder->undecided) {
+	struct slot *slot = folder ? folder_writes(folder, route, op->pid, now) : NULL;
+	if (folder) {
 		folder_settle_undecided(folder);
 	}
-	if (folder && route == &routes[ROUTE_CONFIG]) {
-		if (folder->draft) {
-			return found_local(found, folder->draft);
-		}
-		if (folder->away != AWAY_NOT || folder->made) {
-			return -ENOENT;
-		}
+	if (slot && slot->draft) {
+		return found_local(found, slot->draft);
+	}
+	if (slot && (slot->away != AWAY_NOT || folder->made)) {
+		return -ENOENT;
 	}
 	struct entry *entry = folder ? entry_find(folder->entries, name) : NULL;
 	bool beside = folder && route && folder_takes_files(folder, op->pid, now);
@@ -389,8 +388,8 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	if (entry) {
 		return found_local(found, entry->node);
 	}
-	bool hidden = folder && route && route != &routes[ROUTE_CONFIG] &&
-		      (beside || now < folder->hidden_until[route->face]);
+	bool hidden =
+		folder && route && !slot && (beside || now < folder->hidden_until[route->face]);
 	if (!route || hidden) {
 		return -ENOENT;
 	}

@@ -100,8 +100,9 @@ static void attr_local(const struct node *node, struct stat *attr)
 static const struct face *saved_face(struct node *node)
 {
 	struct local *local = node->local;
-	bool saved = local && local->role == LOCAL_DRAFT && local->changes == local->tried &&
-		     (local->mirrors || node->writers == 0) && local->folder->draft != node;
+	bool saved = local && node->route == &routes[ROUTE_CONFIG] && local->role == LOCAL_DRAFT &&
+		     local->changes == local->tried && (local->mirrors || node->writers == 0) &&
+		     folder_config(local->folder)->draft != node;
 	struct item *item = saved ? folder_item(local->folder) : NULL;
 	return item && item->faces[FACE_CONFIG].size ? &item->faces[FACE_CONFIG] : NULL;
 }

@@ -122,8 +122,10 @@ static int list_connector(struct op *op, struct node *dir, struct name_list *lis
 			continue;
 		}
 		bool there = tree_connector(op->fs, dir) && (!folder || !folder->made);
-		if (folder && i == ROUTE_CONFIG) {
-			there = folder->draft || (there && folder->away == AWAY_NOT);
+		const struct slot *slot =
+			folder ? folder_writes(folder, route, op->pid, now) : NULL;
+		if (slot) {
+			there = slot->draft || (there && slot->away == AWAY_NOT);
 		} else if (folder) {
 			there = there && now >= folder->hidden_until[route->face] &&
 				!folder_takes_files(folder, op->pid, now) &&

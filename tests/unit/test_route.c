@@ -127,7 +127,8 @@ static void test_patterns(void **state)
 static void look_at_operations(const struct route *route)
 {
 	bool writes = S_ISREG(route->mode) && (route->mode & WRITE_BITS) != 0;
-	bool saves = route->store || route_id(route) == ROUTE_CONFIG;
+	bool saves = route->store || route->save;
+	assert_false(route->store && route->save);
 	assert_int_equal(writes, saves);
 	if (is_dir(route)) {
 		assert_true(!route->render && !route->compose);

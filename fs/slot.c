@@ -1,0 +1,207 @@
+#include "fs/slot.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "fs/folder.h"
+#include "fs/fs.h"
+#include "fs/journal.h"
+#include "fs/local.h"
+#include "fs/node.h"
+#include "fs/op.h"
+#include "fs/route.h"
+
+#define BASES       32
+#define NAME_BYTES  64
+#define ROLLBACK_MS 30000
+
+void slot_finish(struct slot *slot)
+{
+	slot_set_draft(slot, NULL);
+	slot_forget_bases(slot);
+	part_unref(slot->refused_shown);
+}
+
+void slot_note_base(struct slot *slot, pid_t pid, struct part *part)
+{
+	unsigned at = 0;
+	if (!slot->bases) {
+		slot->bases = calloc(BASES, sizeof(*slot->bases));
+	}
+	struct base *bases = slot->bases;
+	if (!bases) {
+		return;
+	}
+	while (at < BASES - 1 && bases[at].pid != pid && bases[at].part) {
+		at++;
+	}
+	if (bases[at].part && bases[at].pid != pid) {
+		/* Full: those that have ended need theirs no more. */
+		for (unsigned i = BASES; i-- > 0;) {
+			if (kill(bases[i].pid, 0) < 0 && errno == ESRCH) {
+				at = i;
+				break;
+			}
+		}
+	}
+	struct base base = { pid, part_ref(part) };
+	part_unref(bases[at].part);
+	memmove(bases + 1, bases, at * sizeof(*bases));
+	bases[0] = base;
+}
+
+struct part *slot_base(const struct slot *slot, pid_t pid)
+{
+	const struct base *bases = slot->bases;
+	for (unsigned i = 0; bases && i < BASES && bases[i].part; i++) {
+		if (op_same_process(pid, bases[i].pid)) {
+			return bases[i].part;
+		}
+	}
+	return bases ? bases[0].part : NULL;
+}
+
+void slot_forget_bases(struct slot *slot)
+{
+	for (unsigned i = 0; slot->bases && i < BASES; i++) {
+		part_unref(slot->bases[i].part);
+	}
+	free(slot->bases);
+	slot->bases = NULL;
+}
+
+void slot_set_draft(struct slot *slot, struct node *node)
+{
+	struct node *old = slot->draft;
+	if (old == node) {
+		return;
+	}
+	slot->draft = node_ref(node);
+	slot->draft_due = 0;
+	if (node) {
+		slot->away = AWAY_NOT;
+		node->local->role = LOCAL_DRAFT;
+		node->ino = node_ino(node->parent, slot->route->name);
+	}
+	node_unref(old);
+}
+
+void slot_drop_draft(struct slot *slot)
+{
+	if (slot->draft) {
+		slot->draft->local->role = LOCAL_SCRATCH;
+		slot_set_draft(slot, NULL);
+	}
+}
+
+void slot_goes_away(struct slot *slot, int64_t now)
+{
+	slot_drop_draft(slot);
+	if (!slot->folder->made) {
+		slot->away = AWAY_RENAMED;
+		slot->away_due = now + slot->folder->fs->options->delete_delay;
+		fs_wake(slot->folder->fs);
+	}
+}
+
+void slot_is_back(struct slot *slot)
+{
+	if (slot->away == AWAY_UNLINKED) {
+		slot->folder->fs->removals_pending--;
+	}
+	slot->away = AWAY_NOT;
+}
+
+/* What stands beside the file after a refusal: its name with an ending. */
+static const char *beside(const struct slot *slot, const char *ending, char name[NAME_BYTES])
+{
+	snprintf(name, NAME_BYTES, "%s.%s", slot->route->name, ending);
+	return name;
+}
+
+void slot_refuse(struct slot *slot, const char *text, size_t len, const char *why)
+{
+	char name[NAME_BYTES];
+	struct folder *folder = slot->folder;
+	const struct item *item = folder_item(folder);
+	slot->refused_at = clock_now_ms();
+	part_unref(slot->refused_shown);
+	slot->refused_shown = part_ref(item ? item->parts[slot->route->part] : NULL);
+	if (!folder->dir) {
+		return;
+	}
+	if (text) {
+		folder_put(folder, folder->dir, beside(slot, "rejected", name), LOCAL_SCRATCH, text,
+			len);
+	}
+	folder_put(folder, folder->dir, beside(slot, "error", name), LOCAL_NOTE, why, strlen(why));
+}
+
+const struct local *slot_rejected(const struct slot *slot)
+{
+	char name[NAME_BYTES];
+	const struct entry *entry =
+		entry_find(slot->folder->entries, beside(slot, "rejected", name));
+	return entry ? entry->node->local : NULL;
+}
+
+void slot_clear_refusal(struct slot *slot)
+{
+	char name[NAME_BYTES];
+	slot->refused_at = 0;
+	folder_drop(slot->folder, beside(slot, "rejected", name));
+	folder_drop(slot->folder, beside(slot, "error", name));
+}
+
+bool slot_was_refused(const struct slot *slot, int64_t now)
+{
+	return slot->refused_at && now - slot->refused_at < ROLLBACK_MS;
+}
+
+static void draft_expires(struct slot *slot)
+{
+	const struct folder *folder = slot->folder;
+	struct local *local = slot->draft->local;
+	if (local->held && local->held == local->changes) {
+		slot->draft_due = 0;
+		return;
+	}
+	if (local->changes != 0 && local->tried == local->changes) {
+		/* Its close has failed already, and said why. */
+		slot_set_draft(slot, NULL);
+		return;
+	}
+	struct strbuf why = STRBUF_INIT(512);
+	strbuf_addf(&why, "%s was not sent: %s.\n%s shows the server's content again.\n",
+		folder->name,
+		local->size == 0 ? "it was left empty" : "it was not complete, valid JSON",
+		slot->route->name);
+	journal_error(folder->fs->journal, "%s: an unfinished %s was not sent", folder->name,
+		slot->route->name);
+	slot_refuse(slot, local->data ? local->data : "", local->size, strbuf_str(&why));
+	strbuf_finish(&why);
+	local->tried = local->changes;
+	slot_set_draft(slot, NULL);
+}
+
+int64_t slot_tick(struct slot *slot, int64_t now)
+{
+	int64_t wait = -1;
+	if (slot->draft && slot->draft_due && now >= slot->draft_due) {
+		draft_expires(slot);
+	}
+	if (slot->away == AWAY_RENAMED && now >= slot->away_due) {
+		slot->away = AWAY_NOT;
+	}
+	if (slot->draft && slot->draft_due) {
+		wait = slot->draft_due - now;
+	}
+	if (slot->away != AWAY_NOT && (wait < 0 || slot->away_due - now < wait)) {
+		wait = slot->away_due > now ? slot->away_due - now : 0;
+	}
+	return wait;
+}
