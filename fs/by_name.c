@@ -24,8 +24,8 @@ static char *display_name(const struct item *item)
 
 static bool is_shared(const struct document *document, const struct item *item, const char *name)
 {
-	const struct item *other;
-	for (other = document->items; other; other = other->hh.next) {
+	for (size_t i = 0; i < document->count; i++) {
+		const struct item *other = document->items[i];
 		char *its = other == item ? NULL : display_name(other);
 		bool same = its && strcmp(its, name) == 0;
 		free(its);
@@ -58,7 +58,8 @@ static int visit_items(
 	const struct document *document, const char *prefix, child_visitor *visit, void *arg)
 {
 	int result = 0;
-	for (const struct item *item = document->items; item && result == 0; item = item->hh.next) {
+	for (size_t i = 0; i < document->count && result == 0; i++) {
+		const struct item *item = document->items[i];
 		struct strbuf target = STRBUF_INIT(4096);
 		char *name = child_name(document, item);
 		char *id = name_encode(item->name);

@@ -61,10 +61,9 @@ static void one_done(struct http_answer *answer, void *arg)
 
 static struct item *first_unseen(struct document *document)
 {
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
-		if (!item->seen) {
-			return item;
+	for (size_t i = 0; i < document->count; i++) {
+		if (!document->items[i]->seen) {
+			return document->items[i];
 		}
 	}
 	return NULL;

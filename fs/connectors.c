@@ -86,26 +86,33 @@ bool item_same_part(enum part_kind kind, const struct part *a, const struct part
 }
 
 /* What connector.json shows, compact: id, name, type and tasks. The id may be missing. */
-static struct part *info_part(struct json_slice id, struct json_slice info)
+static void add_info(struct strbuf *text, struct json_slice id, struct json_slice info)
 {
 	static const char *const members[] = { "name", "type", "tasks" };
-	struct strbuf text = STRBUF_INIT(id.len + info.len + 64);
 	const char *separator = "";
-	strbuf_addc(&text, '{');
+	strbuf_init(text, id.len + info.len + 64);
+	strbuf_reserve(text, text->max);
+	strbuf_addc(text, '{');
 	if (id.text) {
-		strbuf_adds(&text, "\"id\":");
-		strbuf_add(&text, id.text, id.len);
+		strbuf_adds(text, "\"id\":");
+		strbuf_add(text, id.text, id.len);
 		separator = ",";
 	}
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
 		struct json_slice value = json_get(info, members[i]);
 		if (value.text) {
-			strbuf_addf(&text, "%s\"%s\":", separator, members[i]);
-			strbuf_add(&text, value.text, value.len);
+			strbuf_addf(text, "%s\"%s\":", separator, members[i]);
+			strbuf_add(text, value.text, value.len);
 			separator = ",";
 		}
 	}
-	strbuf_addc(&text, '}');
+	strbuf_addc(text, '}');
+}
+
+static struct part *info_part(struct json_slice id, struct json_slice info)
+{
+	struct strbuf text;
+	add_info(&text, id, info);
 	struct part *part = text.err ? NULL : part_create(text.buf, text.len);
 	strbuf_finish(&text);
 	return part;
@@ -128,12 +135,6 @@ static bool is_config(struct json_slice config)
 	return good;
 }
 
-static void replace(struct item *item, enum part_kind kind, struct part *part)
-{
-	part_unref(item->parts[kind]);
-	item->parts[kind] = part;
-}
-
 static int cut_connector(struct stage *stage, const char *name, struct json_slice value)
 {
 	struct json_slice id = json_get(value, "id/id");
@@ -144,20 +145,19 @@ static int cut_connector(struct stage *stage, const char *name, struct json_slic
 		(id.text && json_type(id) != JSON_STRING)) {
 		return -EBADMSG;
 	}
-	struct item *item = stage_add(stage, name);
-	if (!item) {
+	struct staged *staged = stage_add(stage, name);
+	if (!staged) {
 		return -ENOMEM;
 	}
-	replace(item, PART_INFO, info_part(id, info));
-	replace(item, PART_CONFIG, part_create(config.text, config.len));
-	if (json_type(status) == JSON_OBJECT) {
-		replace(item, PART_STATUS, part_create(status.text, status.len));
-	}
-	if (item->parts[PART_CONFIG]) {
-		item->parts[PART_CONFIG]->bulk = true;
-	}
-	bool whole = item->parts[PART_INFO] && item->parts[PART_CONFIG];
-	return whole ? 0 : -ENOMEM;
+	struct strbuf text;
+	add_info(&text, id, info);
+	struct json_slice shown = { strbuf_str(&text), text.len };
+	bool kept = !text.err && stage_part(stage, staged, PART_INFO, shown) &&
+		    stage_part(stage, staged, PART_CONFIG, config) &&
+		    (json_type(status) != JSON_OBJECT ||
+			    stage_part(stage, staged, PART_STATUS, status));
+	strbuf_finish(&text);
+	return kept ? 0 : -ENOMEM;
 }
 
 static void overlay_drop(struct item *item)
@@ -272,12 +272,14 @@ int item_not_found(struct item *item, enum part_kind kind, int64_t started)
 		return -ENOENT;
 	}
 	item->part_at[kind] = started;
-	item->failure[kind] = 0;
+	if (item->trouble) {
+		item->trouble->failure[kind] = 0;
+	}
 	return 0;
 }
 
 /* Whether a staged connector is one that this mount has removed, and an old answer still shows. */
-static bool is_removed(struct document *document, const struct item *staged, int64_t now)
+static bool is_removed(struct document *document, const struct staged *staged, int64_t now)
 {
 	for (struct removed **at = &document->removed; *at;) {
 		struct removed *removed = *at;
@@ -297,7 +299,7 @@ static bool is_removed(struct document *document, const struct item *staged, int
 	return false;
 }
 
-static void merge_one(struct document *document, struct item *staged, int64_t started)
+static void merge_one(struct document *document, struct staged *staged, int64_t started)
 {
 	struct item *item = document_add(document, staged->name);
 	if (!item) {
@@ -318,14 +320,14 @@ static void merge_one(struct document *document, struct item *staged, int64_t st
 static void merge_connectors(struct document *document, struct stage *stage)
 {
 	int64_t now = clock_now_ms();
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
+	for (size_t i = 0; i < document->count; i++) {
+		struct item *item = document->items[i];
 		/* What was created here is there although no answer knows it yet. */
 		item->seen = overlay_holds(item, now) && item->overlay->created;
 	}
-	HASH_ITER (hh, stage->items, item, next) {
-		if (!is_removed(document, item, now)) {
-			merge_one(document, item, stage->started);
+	for (struct staged *staged = stage->items; staged; staged = staged->next) {
+		if (!is_removed(document, staged, now)) {
+			merge_one(document, staged, stage->started);
 		}
 	}
 	int64_t started = stage->started;

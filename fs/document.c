@@ -13,55 +13,19 @@
 #include "fs/hash.h"
 #include "fs/tree.h"
 
-static void item_destroy(struct item *item)
+static void parts_unref(struct part **parts)
 {
 	for (unsigned i = 0; i < PARTS; i++) {
-		part_unref(item->parts[i]);
+		part_unref(parts[i]);
 	}
+}
+
+static void item_destroy(struct item *item)
+{
+	parts_unref(item->parts);
 	overlay_destroy(item->overlay);
-	free(item->name);
+	free(item->trouble);
 	free(item);
-}
-
-static struct item *item_create(struct document *document, const char *name)
-{
-	struct item *item = calloc(1, sizeof(*item));
-	if (!item) {
-		return NULL;
-	}
-	item->document = document;
-	item->name = strdup(name);
-	if (!item->name) {
-		free(item);
-		return NULL;
-	}
-	return item;
-}
-
-/* Adds to a table; NULL (and the item is gone) when there is no memory. */
-static struct item *insert(struct item **table, struct item *item)
-{
-	if (!item) {
-		return NULL;
-	}
-	HASH_ADD_KEYPTR(hh, *table, item->name, strlen(item->name), item);
-	if (!item->hh.tbl) {
-		item_destroy(item);
-		return NULL;
-	}
-	return item;
-}
-
-static struct item *find(struct item *table, const char *name)
-{
-	struct item *item;
-	HASH_FIND(hh, table, name, strlen(name), item);
-	return item;
-}
-
-struct item *document_find(struct document *document, const char *name)
-{
-	return find(document->items, name);
 }
 
 static uint64_t name_hash(const char *name)
@@ -69,24 +33,92 @@ static uint64_t name_hash(const char *name)
 	return hash_mix(hash_bytes(HASH_START, name, strlen(name)));
 }
 
-struct item *document_add(struct document *document, const char *name)
+struct item *document_find(struct document *document, const char *name)
 {
-	struct item *item = find(document->items, name);
-	if (!item) {
-		item = insert(&document->items, item_create(document, name));
-		if (item) {
-			item->seen = true;
-			document->listing ^= name_hash(name);
+	struct table_link *link = table_find(&document->names, name_hash(name));
+	for (; link; link = table_find_next(link)) {
+		struct item *item = table_entry(link, struct item, link);
+		if (strcmp(item->name, name) == 0) {
+			return item;
 		}
 	}
+	return NULL;
+}
+
+/* The index of the first item from a place on. */
+static size_t index_from(const struct document *document, uint64_t place)
+{
+	size_t low = 0, high = document->count;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (document->items[middle]->place < place) {
+			low = middle + 1;
+		} else {
+			high = middle;
+		}
+	}
+	return low;
+}
+
+struct item *document_from(const struct document *document, uint64_t place)
+{
+	size_t index = index_from(document, place);
+	return index < document->count ? document->items[index] : NULL;
+}
+
+static int make_room(struct document *document)
+{
+	if (document->count < document->room) {
+		return 0;
+	}
+	size_t room = document->room ? 2 * document->room : 16;
+	struct item **items = reallocarray(document->items, room, sizeof(struct item *));
+	if (!items) {
+		return -ENOMEM;
+	}
+	document->items = items;
+	document->room = room;
+	return 0;
+}
+
+struct item *document_add(struct document *document, const char *name)
+{
+	struct item *item = document_find(document, name);
+	if (item) {
+		return item;
+	}
+	size_t len = strlen(name);
+	item = calloc(1, offsetof(struct item, name) + len + 1);
+	if (!item || make_room(document) < 0 ||
+		table_add(&document->names, &item->link, name_hash(name)) < 0) {
+		free(item);
+		return NULL;
+	}
+	memcpy(item->name, name, len + 1);
+	item->document = document;
+	item->place = document->next_place++;
+	item->seen = true;
+	document->items[document->count++] = item;
+	document->listing ^= item->link.hash;
 	return item;
+}
+
+/* Takes it out of everything but the list of items. */
+static void drop(struct item *item)
+{
+	item->document->listing ^= item->link.hash;
+	table_remove(&item->document->names, &item->link);
+	item_destroy(item);
 }
 
 void document_remove(struct item *item)
 {
-	item->document->listing ^= name_hash(item->name);
-	HASH_DEL(item->document->items, item);
-	item_destroy(item);
+	struct document *document = item->document;
+	size_t index = index_from(document, item->place);
+	document->count--;
+	memmove(document->items + index, document->items + index + 1,
+		(document->count - index) * sizeof(struct item *));
+	drop(item);
 }
 
 struct document *document_get(struct fs *fs, const struct document_kind *kind,
@@ -118,12 +150,11 @@ struct document *document_get(struct fs *fs, const struct document_kind *kind,
 
 static void document_destroy(struct document *document)
 {
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
-		/* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): HASH_DEL moves the head on */
-		HASH_DEL(document->items, item);
-		item_destroy(item);
+	for (size_t i = 0; i < document->count; i++) {
+		item_destroy(document->items[i]);
 	}
+	free(document->items);
+	table_finish(&document->names);
 	removed_destroy(document);
 	free(document->target);
 	free(document->environment);
@@ -161,12 +192,12 @@ int64_t item_ttl_left(const struct item *item, enum part_kind kind, int64_t now)
 /* Expired from now on: what is stale may still serve where the API fails. */
 static void expire(struct document *document, int64_t now)
 {
-	struct item *item, *next;
 	document->retry_at = 0;
 	if (document->expires_at > now) {
 		document->expires_at = now;
 	}
-	HASH_ITER (hh, document->items, item, next) {
+	for (size_t i = 0; i < document->count; i++) {
+		struct item *item = document->items[i];
 		for (unsigned kind = 0; kind < PARTS; kind++) {
 			if (item_ttl_left(item, kind, now) > 0) {
 				item->part_at[kind] = (now - ttl_of_part(document, kind)) * 1000;
@@ -188,43 +219,110 @@ void documents_expire(struct fs *fs)
 	}
 }
 
+/* Whether a view shows a part. */
+static bool shows(const struct document *document, enum face_kind face, enum part_kind kind)
+{
+	static const enum part_kind shown[FACES] = { [FACE_CONFIG] = PART_CONFIG,
+		[FACE_CONNECTOR] = PART_INFO,
+		[FACE_STATUS] = PART_STATUS,
+		[FACE_STATE] = PART_STATUS };
+	return !document->kind->cut || shown[face] == kind;
+}
+
 bool item_set_part(struct item *item, enum part_kind kind, struct part *part, int64_t at)
 {
 	struct part *old = item->parts[kind];
 	item->part_at[kind] = at;
-	item->failure[kind] = 0;
-	if (!part || part == old) {
+	if (item->trouble) {
+		item->trouble->failure[kind] = 0;
+	}
+	if (!part) {
 		return false;
 	}
-	if (old && item_same_part(kind, old, part)) {
+	if (old && (part == old || item_same_part(kind, old, part))) {
 		part_unref(part);
 		return false;
 	}
 	item->parts[kind] = part;
 	part_unref(old);
+	for (unsigned face = 0; face < FACES; face++) {
+		if (shows(item->document, face, kind)) {
+			item->faces[face].size = 0;
+		}
+	}
 	return true;
 }
 
-struct item *stage_add(struct stage *stage, const char *name)
+static struct staged *staged_of(struct table_link *link)
 {
-	struct item *item = find(stage->items, name);
-	return item ? item : insert(&stage->items, item_create(stage->document, name));
+	return link ? table_entry(link, struct staged, link) : NULL;
+}
+
+struct staged *stage_add(struct stage *stage, const char *name)
+{
+	uint64_t hash = name_hash(name);
+	struct staged *staged = staged_of(table_find(&stage->names, hash));
+	while (staged && strcmp(staged->name, name) != 0) {
+		staged = staged_of(table_find_next(&staged->link));
+	}
+	if (staged) {
+		return staged;
+	}
+	size_t len = strlen(name);
+	staged = calloc(1, offsetof(struct staged, name) + len + 1);
+	if (!staged || table_add(&stage->names, &staged->link, hash) < 0) {
+		free(staged);
+		return NULL;
+	}
+	memcpy(staged->name, name, len + 1);
+	*stage->last = staged;
+	stage->last = &staged->next;
+	return staged;
+}
+
+bool stage_part(
+	struct stage *stage, struct staged *staged, enum part_kind kind, struct json_slice value)
+{
+	struct document *document = stage->document;
+	fs_lock(document->fs);
+	struct item *item = document_find(document, staged->name);
+	bool same = item && part_is(item->parts[kind], value.text, value.len);
+	struct part *part = same ? part_ref(item->parts[kind]) : part_create(value.text, value.len);
+	if (part && !same) {
+		part->bulk = true;
+	}
+	part_unref(staged->parts[kind]);
+	staged->parts[kind] = part;
+	fs_unlock(document->fs);
+	return part;
+}
+
+struct stage *stage_create(struct document *document)
+{
+	struct stage *stage = calloc(1, sizeof(*stage));
+	if (stage) {
+		*stage = (struct stage){ .document = document,
+			.last = &stage->items,
+			.started = fs_moment(document->fs) };
+	}
+	return stage;
 }
 
 void stage_destroy(struct stage *stage)
 {
-	struct item *item, *next;
 	if (!stage) {
 		return;
 	}
-	HASH_ITER (hh, stage->items, item, next) {
-		HASH_DEL(stage->items, item);
-		item_destroy(item);
+	for (struct staged *staged = stage->items, *next; staged; staged = next) {
+		next = staged->next;
+		parts_unref(staged->parts);
+		free(staged);
 	}
+	table_finish(&stage->names);
 	free(stage);
 }
 
-static void bring_in(struct document *document, struct item *staged, int64_t at)
+static void bring_in(struct document *document, struct staged *staged, int64_t at)
 {
 	struct item *item = document_add(document, staged->name);
 	if (!item) {
@@ -241,9 +339,8 @@ static void bring_in(struct document *document, struct item *staged, int64_t at)
 unsigned document_count_unseen(struct document *document)
 {
 	unsigned count = 0;
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
-		count += !item->seen;
+	for (size_t i = 0; i < document->count; i++) {
+		count += !document->items[i]->seen;
 	}
 	return count;
 }
@@ -252,14 +349,14 @@ unsigned document_count_unseen(struct document *document)
  * SUSPECT_MS later, agrees. */
 bool document_suspects(struct document *document, unsigned gone, int64_t now)
 {
-	unsigned had = HASH_COUNT(document->items);
-	if (gone == 0 || gone * 2 <= had) {
+	size_t had = document->count;
+	if (gone == 0 || (size_t)gone * 2 <= had) {
 		document->suspect_at = 0;
 		return false;
 	}
 	if (document->suspect_at == 0) {
 		document->suspect_at = now;
-		log_warn("%s: %u of %u are gone at once: asking again before believing it",
+		log_warn("%s: %u of %zu are gone at once: asking again before believing it",
 			document->target, gone, had);
 	}
 	return now - document->suspect_at < SUSPECT_MS;
@@ -267,24 +364,27 @@ bool document_suspects(struct document *document, unsigned gone, int64_t now)
 
 void document_drop_unseen(struct document *document)
 {
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
-		if (!item->seen) {
+	size_t kept = 0;
+	for (size_t i = 0; i < document->count; i++) {
+		struct item *item = document->items[i];
+		if (item->seen) {
+			document->items[kept++] = item;
+		} else {
 			tree_forget_item(document->fs, item);
-			document_remove(item);
+			drop(item);
 		}
 	}
+	document->count = kept;
 	document->suspect_at = 0;
 }
 
 void document_begin_merge(struct document *document, struct stage *stage)
 {
-	struct item *item, *next;
-	HASH_ITER (hh, document->items, item, next) {
-		item->seen = false;
+	for (size_t i = 0; i < document->count; i++) {
+		document->items[i]->seen = false;
 	}
-	HASH_ITER (hh, stage->items, item, next) {
-		bring_in(document, item, stage->started);
+	for (struct staged *staged = stage->items; staged; staged = staged->next) {
+		bring_in(document, staged, stage->started);
 	}
 }
 

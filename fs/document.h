@@ -14,10 +14,10 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "api/http.h"
+#include "base/table.h"
 #include "fs/options.h"
 #include "fs/part.h"
 
@@ -35,10 +35,8 @@ enum part_kind { PART_WHOLE, PART_INFO = PART_WHOLE, PART_CONFIG, PART_STATUS, P
 
 /* What is known of a rendered view without keeping it. */
 struct face {
-	uint64_t serial; /* of the part it was made of */
 	uint64_t hash;
-	size_t size;
-	struct timespec mtime;
+	size_t size; /* 0: it was not rendered yet */
 };
 
 enum face_kind {
@@ -50,18 +48,32 @@ enum face_kind {
 	FACES
 };
 
-struct item {
-	UT_hash_handle hh;
-	struct document *document;
-	char *name; /* the API's; owned */
-	struct part *parts[PARTS];
-	int64_t part_at[PARTS]; /* the moment when the request for it began; 0: never */
+/* What went wrong with small requests. */
+struct trouble {
 	int64_t failed_at[PARTS];
 	int failure[PARTS];
-	bool fetching[PARTS];
-	struct face faces[FACES];
+};
+
+struct item {
+	struct table_link link; /* in document->names */
+	struct document *document;
+	uint64_t place; /* in the order they came; never used twice in its document */
+	struct part *parts[PARTS];
+	int64_t part_at[PARTS];  /* the moment when the request for it began; 0: never */
+	struct trouble *trouble; /* NULL: none */
 	struct overlay *overlay; /* what this mount did to it; NULL: nothing (connectors.h) */
-	bool seen;               /* scratch mark of a merge */
+	struct face faces[FACES];
+	bool fetching[PARTS];
+	bool seen;   /* scratch mark of a merge */
+	char name[]; /* the API's */
+};
+
+/* What an answer says of an item, before it is brought in. */
+struct staged {
+	struct table_link link; /* in stage->names */
+	struct staged *next;    /* in stage->items */
+	struct part *parts[PARTS];
+	char name[];
 };
 
 struct document_kind {
@@ -86,7 +98,10 @@ struct document {
 	const struct document_kind *kind;
 	char *target;
 	char *environment, *cluster; /* NULL where the kind has no such variable */
-	struct item *items;
+	struct table names;          /* the items, by the hashes of their names */
+	struct item **items;         /* their places ascend */
+	size_t count, room;          /* of items */
+	uint64_t next_place;
 	int64_t fetched_at; /* the moment when the last good fetch began; 0: never */
 	int64_t expires_at;
 	int64_t failed_at;    /* the moment of the last failure */
@@ -106,7 +121,8 @@ struct document {
 /* What a fetch has brought so far, before it is merged. */
 struct stage {
 	struct document *document;
-	struct item *items;
+	struct table names;
+	struct staged *items, **last; /* in the order they came */
 	int64_t started;
 };
 
@@ -131,6 +147,8 @@ struct item *document_find(struct document *document, const char *name);
 /* Adds an item, or returns the one there is; NULL: no memory. */
 struct item *document_add(struct document *document, const char *name);
 void document_remove(struct item *item);
+/* The first item from a place on; NULL: there is none. */
+struct item *document_from(const struct document *document, uint64_t place);
 /* Sets a part (takes the reference over) and its time; keeps the old one where it says the same.
  * True: it has changed. */
 bool item_set_part(struct item *item, enum part_kind kind, struct part *part, int64_t at);
@@ -144,8 +162,14 @@ void documents_expire(struct fs *fs);
 /* How long a part of this kind is believed, in milliseconds. */
 int64_t ttl_of_part(const struct document *document, enum part_kind kind);
 
-/* For kinds: add an item to the stage (parts taken over). */
-struct item *stage_add(struct stage *stage, const char *name);
+/* For kinds: adds an item to the stage, or returns the one there is; NULL: no memory. */
+struct staged *stage_add(struct stage *stage, const char *name);
+/* Sets a part of it: a copy of the bytes, or what the document has of it where that is the same.
+ * Takes the fs's lock. False: no memory. */
+bool stage_part(
+	struct stage *stage, struct staged *staged, enum part_kind kind, struct json_slice value);
+/* Both under the lock. NULL: no memory. */
+struct stage *stage_create(struct document *document);
 void stage_destroy(struct stage *stage);
 
 /* For merges, in this order. Takes in what was staged; marks all that was seen. */

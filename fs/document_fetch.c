@@ -55,13 +55,9 @@ static int cut_item(struct fetch *fetch, struct json_slice name_slice, struct js
 	if (kind->cut) {
 		err = kind->cut(stage, name, value);
 	} else {
-		struct item *item = stage_add(stage, name);
-		struct part *part = item ? part_create(value.text, value.len) : NULL;
-		err = part ? 0 : -ENOMEM;
-		if (part) {
-			part_unref(item->parts[PART_WHOLE]);
-			item->parts[PART_WHOLE] = part;
-		}
+		struct staged *staged = stage_add(stage, name);
+		bool kept = staged && stage_part(stage, staged, PART_WHOLE, value);
+		err = kept ? 0 : -ENOMEM;
 	}
 	free(name);
 	return err;
@@ -216,8 +212,8 @@ static void page_done(struct http_answer *answer, void *arg)
 	} else {
 		document_merge(document, steal(fetch->stage));
 	}
-	fs_unlock(fs);
 	fetch_destroy(fetch);
+	fs_unlock(fs);
 }
 
 /* Whether the last good answer may still serve although it is expired. */
@@ -234,14 +230,13 @@ void document_refresh(struct document *document, bool background)
 		return;
 	}
 	struct fetch *fetch = calloc(1, sizeof(*fetch));
-	struct stage *stage = calloc(1, sizeof(*stage));
+	struct stage *stage = stage_create(document);
 	if (!fetch || !stage) {
 		free(fetch);
-		free(stage);
+		stage_destroy(stage);
 		document_failed(document, fs_moment(fs), -ENOMEM);
 		return;
 	}
-	*stage = (struct stage){ .document = document, .started = fs_moment(fs) };
 	int64_t patience =
 		fs->check && fs->options->timeout > CHECK_MS ? CHECK_MS : fs->options->timeout;
 	if (can_serve_stale(document, now) && patience > REFRESH_STALE_MS) {
@@ -360,6 +355,17 @@ static void small_destroy(struct small *small)
 	free(small);
 }
 
+static void note_failure(struct item *item, enum part_kind kind, int err)
+{
+	if (!item->trouble) {
+		item->trouble = calloc(1, sizeof(*item->trouble));
+	}
+	if (item->trouble) {
+		item->trouble->failure[kind] = err;
+		item->trouble->failed_at[kind] = fs_moment(item->document->fs);
+	}
+}
+
 /* Under the lock. */
 static void small_result(struct small *small, const struct http_answer *answer)
 {
@@ -386,8 +392,7 @@ static void small_result(struct small *small, const struct http_answer *answer)
 		}
 	}
 	if (err < 0) {
-		item->failure[small->kind] = err;
-		item->failed_at[small->kind] = fs_moment(small->document->fs);
+		note_failure(item, small->kind, err);
 	}
 }
 
@@ -487,10 +492,11 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 		op->fs->misses++;
 		return op_wait_document(op, document);
 	}
-	if (item->failure[kind]) {
-		int err = item->failure[kind];
-		bool mine = item->failed_at[kind] >= op->began;
-		bool recent = now < MOMENT_MS(item->failed_at[kind]) + RETRY_STALE_MS;
+	if (item->trouble && item->trouble->failure[kind]) {
+		int err = item->trouble->failure[kind];
+		int64_t failed_at = item->trouble->failed_at[kind];
+		bool mine = failed_at >= op->began;
+		bool recent = now < MOMENT_MS(failed_at) + RETRY_STALE_MS;
 		if (is_passing(err) && stale_ok && (mine || recent)) {
 			return 0;
 		}

@@ -1,18 +1,15 @@
 #include "fs/part.h"
 
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 struct part *part_create(const char *text, size_t len)
 {
-	static _Atomic uint64_t serial;
-	struct part *part = len <= UINT32_MAX ? malloc(sizeof(*part) + len) : NULL;
+	struct part *part = len <= UINT32_MAX ? malloc(offsetof(struct part, text) + len) : NULL;
 	if (part) {
 		part->refs = 1;
 		part->bulk = false;
 		part->len = (uint32_t)len;
-		part->serial = ++serial;
 		if (len > 0) {
 			memcpy(part->text, text, len);
 		}

@@ -12,9 +12,8 @@
 struct part {
 	unsigned refs;
 	uint32_t len;
-	bool bulk;       /* cut out of an answer that holds all connectors */
-	uint64_t serial; /* never used twice */
-	char text[];     /* not terminated */
+	bool bulk;   /* cut out of an answer that holds all items */
+	char text[]; /* not terminated */
 };
 
 /* A copy of the bytes, with one reference; NULL: no memory. */

@@ -71,10 +71,8 @@ static void set_time(struct fs *fs, struct folder *folder, struct item *item, st
 	uint64_t ino = node_ino(folder->dir, routes[ROUTE_CONFIG].name);
 	if (view_json_sorted(item->parts[PART_CONFIG], &text) == 0) {
 		struct face *face = &item->faces[FACE_CONFIG];
-		face->serial = item->parts[PART_CONFIG]->serial;
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
-		face->mtime = mtime;
 		times_set(fs->times, ino, face->hash, mtime);
 	}
 	strbuf_wipe(&text);

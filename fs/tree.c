@@ -110,26 +110,20 @@ static struct timespec content_time(
 	return times_of(fs->times, ino, hash);
 }
 
-/* Fills in what is shown of a part, rendering it only if that was not done yet. */
-static int face_of(struct fs *fs, const struct route *route, const struct part *part, uint64_t ino,
-	struct face *face)
+/* Renders a part, if that was not done yet, to know what is shown of it. */
+static int face_of(const struct route *route, const struct part *part, struct face *face)
 {
-	uint64_t serial = part ? part->serial : 0;
-	if (face->serial != serial || face->size == 0) {
-		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = route->render(part, &text);
-		if (err == 0) {
-			face->serial = serial;
-			face->size = text.len;
-			face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
-		}
-		strbuf_wipe(&text);
-		if (err < 0) {
-			return err;
-		}
+	if (face->size > 0) {
+		return 0;
 	}
-	face->mtime = content_time(fs, part_json(part), ino, face->hash);
-	return 0;
+	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+	int err = route->render(part, &text);
+	if (err == 0) {
+		face->size = text.len;
+		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
+	}
+	strbuf_wipe(&text);
+	return err;
 }
 
 static bool same_time(struct timespec a, struct timespec b)
@@ -139,11 +133,11 @@ static bool same_time(struct timespec a, struct timespec b)
 
 /* The node of a view of this content: the current one if it shows just that, else a new one. */
 static struct node *view_node(struct node *dir, const char *name, const struct route *route,
-	struct part *part, const struct face *face, bool fresh)
+	struct part *part, const struct face *face, struct timespec mtime, bool fresh)
 {
 	struct node *node = node_find(dir, name);
 	if (node && node->route == route && !node->local && node->hash == face->hash &&
-		same_time(node->mtime, face->mtime) && !node->retired && !(fresh && node->cached)) {
+		same_time(node->mtime, mtime) && !node->retired && !(fresh && node->cached)) {
 		return node_ref(node);
 	}
 	node = node_create_route(dir, name, route, NULL);
@@ -151,7 +145,7 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 		node->part = part_ref(part);
 		node->hash = face->hash;
 		node->size = (uint32_t)face->size;
-		node->mtime = face->mtime;
+		node->mtime = mtime;
 		node_bind(node);
 	}
 	return node;
@@ -178,18 +172,22 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	if (!item) {
 		return -EACCES;
 	}
-	struct face once = { 0 };
-	struct face *face = item->document->kind->cut ? &item->faces[route->face] : &once;
-	int err = face_of(op->fs, route, item->parts[route->part], node_ino(dir, name), face);
+	struct part *part = item->parts[route->part];
+	struct face *face = &item->faces[route->face];
+	int err = face_of(route, part, face);
 	if (err < 0) {
 		return err;
 	}
 	int64_t now = clock_now_ms();
-	int64_t ms = item->document->kind->cut ? item_ttl_left(item, route->part, now)
-					       : document_ttl_left(item->document, now);
+	bool is_cut = item->document->kind->cut != NULL;
+	int64_t ms = is_cut ? item_ttl_left(item, route->part, now)
+			    : document_ttl_left(item->document, now);
+	/* What is said of a connector bears no time. */
+	struct json_slice timed = part_json(is_cut ? NULL : part);
+	struct timespec mtime = content_time(op->fs, timed, node_ino(dir, name), face->hash);
 	struct folder *folder = is_route(dir, ROUTE_CONNECTOR) ? folder_find(op->fs, dir) : NULL;
 	bool fresh = folder && now < folder->uncached_until;
-	struct node *node = view_node(dir, name, route, item->parts[route->part], face, fresh);
+	struct node *node = view_node(dir, name, route, part, face, mtime, fresh);
 	return found_view(found, node, fresh ? 0 : ms);
 }
 
@@ -206,8 +204,9 @@ static int lookup_composed(struct op *op, struct node *dir, const char *name,
 		face.hash = hash_mix(hash_bytes(HASH_START, part->text, part->len));
 		struct json_slice value = { part->text,
 			text.len && text.buf[0] == '{' ? part->len - 1 : 0 };
-		face.mtime = content_time(op->fs, value, node_ino(dir, name), face.hash);
-		result = found_view(found, view_node(dir, name, route, part, &face, true), 0);
+		struct timespec mtime = content_time(op->fs, value, node_ino(dir, name), face.hash);
+		result =
+			found_view(found, view_node(dir, name, route, part, &face, mtime, true), 0);
 		part_unref(part);
 	} else if (result == 0) {
 		result = -ENOMEM;
@@ -350,8 +349,9 @@ static int lookup_computed(struct op *op, struct node *dir, const char *name,
 		face.hash = search.part
 				    ? hash_bytes(HASH_START, search.part->text, search.part->len)
 				    : 0;
-		face.mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
-		err = found_view(found, view_node(dir, name, route, search.part, &face, false), 0);
+		struct timespec mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
+		err = found_view(
+			found, view_node(dir, name, route, search.part, &face, mtime, false), 0);
 	}
 	free(search.key);
 	part_unref(search.part);

@@ -49,7 +49,7 @@ static uint64_t listing_hash(struct fs *fs, const struct node *dir)
 static nlink_t directory_links(struct fs *fs, const struct node *dir)
 {
 	struct document *document = tree_listing(fs, dir);
-	nlink_t links = 2 + (document ? HASH_COUNT(document->items) : 0);
+	nlink_t links = 2 + (document ? document->count : 0);
 	for (unsigned i = 1; dir->route && i < ROUTES; i++) {
 		links += routes[i].parent == route_id(dir->route) && routes[i].name &&
 			 S_ISDIR(routes[i].mode) && !routes[i].unlisted;
@@ -119,7 +119,7 @@ void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
 		const struct face *face = saved_face(node);
 		if (face) {
 			attr.st_size = (off_t)face->size;
-			attr.st_mtim = face->mtime;
+			attr.st_mtim = times_of(fs->times, node->ino, face->hash);
 		}
 	} else {
 		attr.st_mode = S_ISLNK(node->route->mode) ? node->route->mode

@@ -70,7 +70,8 @@ static int add_literals(struct name_list *list, const struct route *dir)
 static int add_items(struct name_list *list, struct document *document, mode_t mode)
 {
 	int err = 0;
-	for (const struct item *item = document->items; item && err == 0; item = item->hh.next) {
+	for (size_t i = 0; i < document->count && err == 0; i++) {
+		const struct item *item = document->items[i];
 		char *name = name_encode(item->name);
 		if (name) {
 			err = add(list, name, type_of(mode));
