@@ -52,6 +52,7 @@ struct local {
 	/* Of a draft. */
 	uint64_t changes;  /* moves with every change */
 	uint64_t tried;    /* the change that was last tried to be saved */
+	int failure;       /* what came of that: 0 or -errno */
 	uint64_t held;     /* the change whose create a dry run held back; 0: none */
 	unsigned writers;  /* handles that may still write */
 	struct part *base; /* the configuration that its writer last saw; NULL: unknown */

@@ -345,13 +345,17 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off
 	}
 }
 
-/* Sends what a handle has written, if anything and if it is due. */
+/* Sends what a handle has written, if anything and if it is due. What was tried before is not sent
+ * again, but its failure told: emacs takes an EINVAL of fsync for a filesystem without it. */
 static int commit(struct op *op, struct handle *handle)
 {
 	struct node *node = handle->node;
 	struct local *local = node->local;
-	if (!handle->wrote || !local || local->changes == local->tried) {
+	if (!handle->wrote || !local) {
 		return 0;
+	}
+	if (local->changes == local->tried) {
+		return local->role == LOCAL_DRAFT ? local->failure : 0;
 	}
 	if (local->role == LOCAL_WORD) {
 		local->tried = local->changes;

@@ -167,6 +167,7 @@ static int save_done(struct job *job, int err)
 	struct save *save = (struct save *)job;
 	struct folder *folder = job->folder;
 	struct fs *fs = job->fs;
+	save->node->local->failure = err;
 	if (err < 0) {
 		if (!save->told) {
 			journal_error(fs->journal, "%s: not saved: %s", folder->name,
@@ -314,10 +315,12 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		return -ENOMEM;
 	}
 	draft->local->tried = draft->local->changes;
+	draft->local->failure = 0;
 	/* Whatever comes of it, it has come back: no removal is due any more. */
 	slot_is_back(folder_config(folder));
 	int err = parse(save);
 	if (err < 0) {
+		draft->local->failure = err;
 		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
 			strbuf_str(&save->why));
 		refuse(folder, save->text ? save->text : "", save->len, &save->why, err);
@@ -345,6 +348,7 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 	int result = job_start(&save->job, op);
 	if (result < 0) {
 		struct strbuf why = STRBUF_INIT(256);
+		draft->local->failure = result;
 		strbuf_adds(&why, "There is no thread to send it with.\n");
 		refuse(folder, draft->local->data ? draft->local->data : "", draft->local->size,
 			&why, result);

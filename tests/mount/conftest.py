@@ -1,6 +1,5 @@
 """Fixtures of the mounted tests; what they are made of is in harness.py."""
 
-import ctypes
 import os
 import signal
 
@@ -10,7 +9,6 @@ import harness
 import samples
 from work import Work
 
-CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 SKIPPED = 77  # to meson
 
 
@@ -21,12 +19,7 @@ def pytest_configure(config):
     for program in (harness.CONNECTFS, harness.EMULATOR):
         if not os.access(program, os.X_OK):
             pytest.exit(f"{program} is not built", 1)
-    # Daemons in the background become children of this process.
-    harness.LIBC.prctl(harness.PR_SET_CHILD_SUBREAPER, 1)
-    # Where it is allowed, the mounts live in a namespace of their own: no other process's copy
-    # keeps one busy, and nothing stays if even this process is killed.
-    if os.geteuid() == 0 and harness.LIBC.unshare(CLONE_NEWNS) == 0:
-        harness.LIBC.mount(None, b"/", None, ctypes.c_ulong(MS_REC | MS_PRIVATE), None)
+    harness.isolate()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
