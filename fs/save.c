@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -15,7 +14,6 @@
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/op.h"
-#include "fs/ops.h"
 #include "fs/route.h"
 #include "fs/save_run.h"
 #include "fs/save_text.h"
@@ -28,10 +26,6 @@
 static void save_free(struct job *job)
 {
 	struct save *save = (struct save *)job;
-	if (save->text) {
-		explicit_bzero(save->text, save->len);
-		free(save->text);
-	}
 	free(save->offsets);
 	config_finish(&save->wanted);
 	config_finish(&save->hidden);
@@ -39,29 +33,10 @@ static void save_free(struct job *job)
 	strbuf_wipe(&save->shown);
 	strbuf_wipe(&save->why);
 	fs_lock(job->fs);
-	node_unref(save->node);
+	commit_finish(&save->commit);
 	part_unref(save->base_part);
 	fs_unlock(job->fs);
 	free(save);
-}
-
-/* The name that was renamed or linked onto config.json, carried out; in place, nothing. */
-static int finish_names(struct op *op, enum save_how how, struct node *draft)
-{
-	struct found found = { .node = draft };
-	draft->local->mirrors = how != SAVE_IN_PLACE;
-	if (!op || how == SAVE_IN_PLACE) {
-		return 0;
-	}
-	draft->local->role = LOCAL_DRAFT;
-	draft->route = &routes[ROUTE_CONFIG];
-	draft->ino = node_ino(op->to_node, routes[ROUTE_CONFIG].name);
-	if (how == SAVE_BY_RENAME) {
-		return ops_rename_local(op);
-	}
-	node_ref(draft);
-	ops_entry(op, REPLY_ENTRY, &found);
-	return 0;
 }
 
 /* Makes the time of what is shown that of the draft's last write. */
@@ -78,34 +53,6 @@ static void set_time(struct fs *fs, struct folder *folder, struct item *item, st
 	strbuf_wipe(&text);
 }
 
-/* The draft is what the server has: the view stands under the name again. */
-static void draft_is_saved(struct folder *folder, struct node *draft, uint64_t change)
-{
-	struct slot *slot = folder_config(folder);
-	if (slot->draft == draft && draft->local->changes == change) {
-		slot_set_draft(slot, NULL);
-	}
-	slot_is_back(folder_config(folder));
-}
-
-static void refuse(
-	struct folder *folder, const char *text, size_t len, const struct strbuf *why, int err)
-{
-	char stamp[32];
-	struct strbuf full = STRBUF_INIT(WHY_BYTES + 1024);
-	time_t now = time(NULL);
-	struct tm tm;
-	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S %Z", localtime_r(&now, &tm));
-	strbuf_addf(&full, "%s: not saved, %s (%s)\n", folder->name, stamp, strerror(-err));
-	strbuf_adds(&full, strbuf_str(why));
-	if (full.len > 0 && full.buf[full.len - 1] != '\n') {
-		strbuf_addc(&full, '\n');
-	}
-	strbuf_adds(&full, "What was refused is in config.json.rejected.\n");
-	slot_refuse(folder_config(folder), text, len, strbuf_str(&full));
-	strbuf_wipe(&full);
-}
-
 static struct item *take_created(struct save *save)
 {
 	struct folder *folder = save->job.folder;
@@ -117,7 +64,7 @@ static struct item *take_created(struct save *save)
 	struct item *item = connector_created(document, folder->name, answer);
 	folder->made = false;
 	folder->created_at = clock_now_ms();
-	folder->creator = save->pid;
+	folder->creator = save->commit.pid;
 	notify_entry(folder->fs, folder->dir->parent, folder->dir->name);
 	return item;
 }
@@ -147,16 +94,16 @@ static void show_live(struct save *save)
 static int held_done(struct save *save)
 {
 	struct folder *folder = save->job.folder;
-	struct node *draft = save->node;
+	struct node *draft = save->commit.node;
 	if (!save->create) {
 		show_live(save);
-		draft_is_saved(folder, draft, save->change);
-		return finish_names(save->job.op, save->how, draft);
+		commit_settle(&save->commit);
+		return commit_names(&save->commit, save->job.op);
 	}
-	int err = finish_names(save->job.op, save->how, draft);
+	int err = commit_names(&save->commit, save->job.op);
 	if (err == 0) {
 		draft->local->mirrors = false;
-		draft->local->held = save->change;
+		draft->local->held = save->commit.change;
 		slot_set_draft(folder_config(folder), draft);
 	}
 	return err;
@@ -173,7 +120,7 @@ static int save_done(struct job *job, int err)
 			journal_error(fs->journal, "%s: not saved: %s", folder->name,
 				strbuf_str(&save->why));
 		}
-		refuse(folder, save->text, save->len, &save->why, err);
+		commit_refuse(&save->commit, &save->why, err);
 		folder_config(folder)->undecided = save->undecided;
 		if (!save->create) {
 			/* After refuse: a roll-back brings what was shown before. */
@@ -188,7 +135,7 @@ static int save_done(struct job *job, int err)
 			}
 		}
 		/* What was refused is kept beside it; the server's content is shown again. */
-		draft_is_saved(folder, save->node, save->change);
+		commit_settle(&save->commit);
 		return err;
 	}
 	if (job->change.held) {
@@ -196,14 +143,14 @@ static int save_done(struct job *job, int err)
 	}
 	struct item *item = save->create ? take_created(save) : take_updated(save);
 	if (item && item->parts[PART_CONFIG]) {
-		slot_note_base(folder_config(folder), save->pid, item->parts[PART_CONFIG]);
-		set_time(fs, folder, item, save->node->local->mtime);
+		slot_note_base(folder_config(folder), save->commit.pid, item->parts[PART_CONFIG]);
+		set_time(fs, folder, item, save->commit.node->local->mtime);
 	}
 	if (save->sent) {
 		slot_clear_refusal(folder_config(folder));
 	}
-	draft_is_saved(folder, save->node, save->change);
-	return finish_names(job->op, save->how, save->node);
+	commit_settle(&save->commit);
+	return commit_names(&save->commit, job->op);
 }
 
 /* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
@@ -233,30 +180,22 @@ static bool changes_nothing(
 	       config_equal(wanted, &shown) && config_equal(wanted, base);
 }
 
-static struct save *save_create(
-	struct folder *folder, struct node *draft, pid_t pid, enum save_how how)
+static struct save *save_create(struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
 {
+	struct folder *folder = slot->folder;
 	struct save *save = calloc(1, sizeof(*save));
-	if (!save) {
+	if (!save || commit_init(&save->commit, slot, draft, pid, how) < 0) {
+		free(save);
 		return NULL;
 	}
-	struct local *local = draft->local;
-	*save = (struct save){ .node = node_ref(draft),
-		.pid = pid,
-		.how = how,
-		.change = local->changes,
-		.create = folder->made,
-		.len = local->size };
-	save->job = (struct job){
-		.fs = folder->fs, .folder = folder, .done = save_done, .free = save_free
-	};
-	save->job.run = save_run;
+	save->job = (struct job){ .fs = folder->fs,
+		.folder = folder,
+		.run = save_run,
+		.done = save_done,
+		.free = save_free };
+	save->create = folder->made;
 	strbuf_init(&save->shown, TEXT_BYTES);
 	strbuf_init(&save->why, WHY_BYTES);
-	save->text = malloc(local->size + 1);
-	if (save->text && local->size > 0) {
-		memcpy(save->text, local->data, local->size);
-	}
 	return save;
 }
 
@@ -274,9 +213,8 @@ static int parse(struct save *save)
 {
 	struct json_slice offsets;
 	const char *name = save->job.folder->name;
-	int err = save->text
-			  ? config_parse(save->text, save->len, &save->wanted, &offsets, &save->why)
-			  : -ENOMEM;
+	int err = config_parse(
+		save->commit.text, save->commit.len, &save->wanted, &offsets, &save->why);
 	if (err == 0 && save->create) {
 		err = save_fix_name(&save->wanted, name, NULL, &save->why);
 		save_strip_added(&save->wanted);
@@ -297,7 +235,7 @@ void save_take_base(struct save *save)
 	part_unref(steal(save->base_part));
 	save->base_is_bulk = false;
 	const struct item *item = folder_item(save->job.folder);
-	struct part *base = slot_base(folder_config(save->job.folder), save->pid);
+	struct part *base = slot_base(save->commit.slot, save->commit.pid);
 	if (!base && item) {
 		base = item->parts[PART_CONFIG];
 	}
@@ -310,23 +248,23 @@ void save_take_base(struct save *save)
 int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
 {
 	struct folder *folder = slot->folder;
-	struct save *save = save_create(folder, draft, pid, how);
+	struct save *save = save_create(slot, draft, pid, how);
 	if (!save) {
 		return -ENOMEM;
 	}
 	draft->local->tried = draft->local->changes;
 	draft->local->failure = 0;
 	/* Whatever comes of it, it has come back: no removal is due any more. */
-	slot_is_back(folder_config(folder));
+	slot_is_back(slot);
 	int err = parse(save);
 	if (err < 0) {
 		draft->local->failure = err;
 		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
 			strbuf_str(&save->why));
-		refuse(folder, save->text ? save->text : "", save->len, &save->why, err);
-		if (save->text && json_check(save->text, save->len, NULL, NULL) == 0) {
+		commit_refuse(&save->commit, &save->why, err);
+		if (json_check(save->commit.text, save->commit.len, NULL, NULL) == 0) {
 			/* Nobody will complete it. */
-			draft_is_saved(folder, draft, save->change);
+			commit_settle(&save->commit);
 		}
 		save_discard(save);
 		return err;
@@ -340,8 +278,8 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		if (item && item->parts[PART_CONFIG] && how == SAVE_IN_PLACE) {
 			set_time(folder->fs, folder, item, draft->local->mtime);
 		}
-		draft_is_saved(folder, draft, save->change);
-		err = finish_names(op, how, draft);
+		commit_settle(&save->commit);
+		err = commit_names(&save->commit, op);
 		save_discard(save);
 		return err;
 	}
@@ -350,8 +288,10 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		struct strbuf why = STRBUF_INIT(256);
 		draft->local->failure = result;
 		strbuf_adds(&why, "There is no thread to send it with.\n");
-		refuse(folder, draft->local->data ? draft->local->data : "", draft->local->size,
-			&why, result);
+		const struct commit lost = { .slot = slot,
+			.text = draft->local->data,
+			.len = draft->local->size };
+		commit_refuse(&lost, &why, result);
 		strbuf_finish(&why);
 	}
 	return result;

@@ -4,18 +4,14 @@
 #define FS_SAVE_RUN_H
 
 #include "api/config.h"
+#include "fs/commit.h"
 #include "fs/job.h"
 #include "fs/save.h"
 
 struct save {
 	struct job job;
-	struct node *node; /* the draft; counted */
-	pid_t pid;
-	enum save_how how;
+	struct commit commit;
 	bool create;
-	uint64_t change; /* of the draft */
-	char *text;      /* as it was written; wiped */
-	size_t len;
 	struct config wanted;
 	struct config hidden; /* the secrets among them, to be blotted out of messages */
 	char *offsets;        /* JSON, for a create; NULL: none */

@@ -1,0 +1,91 @@
+#include "fs/commit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "fs/folder.h"
+#include "fs/local.h"
+#include "fs/node.h"
+#include "fs/ops.h"
+#include "fs/route.h"
+
+#define WHY_BYTES 65536
+
+int commit_init(
+	struct commit *commit, struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
+{
+	const struct local *local = draft->local;
+	char *text = malloc(local->size + 1);
+	if (!text) {
+		return -ENOMEM;
+	}
+	if (local->size > 0) {
+		memcpy(text, local->data, local->size);
+	}
+	*commit = (struct commit){ .slot = slot,
+		.node = node_ref(draft),
+		.pid = pid,
+		.how = how,
+		.change = local->changes,
+		.text = text,
+		.len = local->size };
+	return 0;
+}
+
+void commit_finish(struct commit *commit)
+{
+	if (commit->text) {
+		explicit_bzero(commit->text, commit->len);
+		free(commit->text);
+	}
+	node_unref(commit->node);
+}
+
+void commit_settle(const struct commit *commit)
+{
+	struct slot *slot = commit->slot;
+	if (slot->draft == commit->node && commit->node->local->changes == commit->change) {
+		slot_set_draft(slot, NULL);
+	}
+	slot_is_back(slot);
+}
+
+int commit_names(const struct commit *commit, struct op *op)
+{
+	struct node *draft = commit->node;
+	const struct route *route = commit->slot->route;
+	struct found found = { .node = draft };
+	draft->local->mirrors = commit->how != SAVE_IN_PLACE;
+	if (!op || commit->how == SAVE_IN_PLACE) {
+		return 0;
+	}
+	draft->local->role = LOCAL_DRAFT;
+	draft->route = route;
+	draft->ino = node_ino(op->to_node, route->name);
+	if (commit->how == SAVE_BY_RENAME) {
+		return ops_rename_local(op);
+	}
+	node_ref(draft);
+	ops_entry(op, REPLY_ENTRY, &found);
+	return 0;
+}
+
+void commit_refuse(const struct commit *commit, const struct strbuf *why, int err)
+{
+	char stamp[32];
+	struct slot *slot = commit->slot;
+	struct strbuf full = STRBUF_INIT(WHY_BYTES + 1024);
+	time_t now = time(NULL);
+	struct tm tm;
+	strftime(stamp, sizeof(stamp), "%Y-%m-%d %H:%M:%S %Z", localtime_r(&now, &tm));
+	strbuf_addf(&full, "%s: not saved, %s (%s)\n", slot->folder->name, stamp, strerror(-err));
+	strbuf_adds(&full, strbuf_str(why));
+	if (full.len > 0 && full.buf[full.len - 1] != '\n') {
+		strbuf_addc(&full, '\n');
+	}
+	strbuf_addf(&full, "What was refused is in %s.rejected.\n", slot->route->name);
+	slot_refuse(slot, commit->text, commit->len, strbuf_str(&full));
+	strbuf_wipe(&full);
+}

@@ -1,0 +1,38 @@
+/*
+ * What all saves of a slot have in common: the draft as it was when it was committed, and what
+ * becomes of it. Protected by the lock of struct fs, but for text and len, which belong to the
+ * save.
+ */
+#ifndef FS_COMMIT_H
+#define FS_COMMIT_H
+
+#include "base/strbuf.h"
+#include "fs/slot.h"
+
+struct op;
+
+struct commit {
+	struct slot *slot;
+	struct node *node; /* counted */
+	pid_t pid;
+	enum save_how how;
+	uint64_t change; /* of the draft */
+	char *text;      /* as it was written; wiped */
+	size_t len;
+};
+
+/* 0 or -ENOMEM. */
+int commit_init(
+	struct commit *commit, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
+void commit_finish(struct commit *commit);
+
+/* The draft is what the server has, or is kept elsewhere: the view stands under the name again,
+ * unless somebody has written on. */
+void commit_settle(const struct commit *commit);
+/* Carries out the rename or link that the save was; in place, nothing. op may be NULL. 0 or
+ * -errno. */
+int commit_names(const struct commit *commit, struct op *op);
+/* Keeps what was refused, and tells why. */
+void commit_refuse(const struct commit *commit, const struct strbuf *why, int err);
+
+#endif
