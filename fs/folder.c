@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "fs/bases.h"
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
@@ -23,9 +24,11 @@
 
 static const enum route_id slot_routes[SLOTS] = { [SLOT_CONFIG] = ROUTE_CONFIG };
 
-static struct folder *folder_get(
-	struct fs *fs, const char *environment, const char *cluster, const char *name)
+static struct folder *folder_get(struct fs *fs, const struct node *dir)
 {
+	const char *environment = node_variable(dir, VAR_ENVIRONMENT);
+	const char *cluster = node_variable(dir, VAR_CLUSTER);
+	const char *name = dir->key;
 	struct strbuf key = STRBUF_INIT(4096);
 	struct folder *folder = NULL;
 	strbuf_addf(&key, "%s\n%s\n%s", environment, cluster, name);
@@ -44,6 +47,7 @@ static struct folder *folder_get(
 		for (unsigned i = 0; i < SLOTS; i++) {
 			folder->slots[i].folder = folder;
 			folder->slots[i].route = &routes[slot_routes[i]];
+			folder->slots[i].ino = node_ino(dir, folder->slots[i].route->name);
 		}
 		HASH_ADD_KEYPTR(hh, fs->folders, folder->key, strlen(folder->key), folder);
 	}
@@ -54,8 +58,7 @@ static struct folder *folder_get(
 struct folder *folder_of(struct fs *fs, struct node *dir)
 {
 	if (!dir->folder) {
-		dir->folder = folder_get(fs, node_variable(dir, VAR_ENVIRONMENT),
-			node_variable(dir, VAR_CLUSTER), dir->key);
+		dir->folder = folder_get(fs, dir);
 	}
 	struct folder *folder = dir->folder;
 	if (folder && folder->dir != dir && dir->current) {
@@ -197,7 +200,7 @@ void folder_forget(struct folder *folder)
 		struct slot *slot = &folder->slots[i];
 		slot_clear_refusal(slot);
 		slot->away = AWAY_NOT;
-		slot_forget_bases(slot);
+		bases_forget(folder->fs, slot->ino);
 	}
 	folder->created_at = 0;
 	folder->made = folder->entries || folder_config(folder)->draft;

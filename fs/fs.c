@@ -9,6 +9,7 @@
 #include "api/auth.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "fs/bases.h"
 #include "fs/folder.h"
 #include "fs/hash.h"
 #include "fs/journal.h"
@@ -86,6 +87,7 @@ void fs_destroy(struct fs *fs)
 	}
 	handles_destroy(fs);
 	folders_destroy(fs);
+	bases_destroy(fs);
 	documents_destroy(fs);
 	touched_destroy(fs);
 	notifier_destroy(fs->notifier);

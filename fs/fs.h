@@ -55,6 +55,7 @@ struct fs {
 	struct handle *handles;     /* lock; all there are */
 	struct document *documents; /* lock; by target */
 	struct folder *folders;     /* lock; by key */
+	struct table bases;         /* lock; by inode number (bases.h) */
 	struct op *waiting;         /* lock */
 	struct times *times;        /* lock */
 	struct touched *touched;    /* lock; what chmod and utimens set on views */

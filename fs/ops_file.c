@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/bases.h"
 #include "fs/connectors.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
@@ -195,13 +196,13 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (!handle) {
 		return err < 0 ? err : -ENOMEM;
 	}
-	struct slot *slot = slot_of_file(fs, node);
+	struct slot *slot = writes ? slot_of_file(fs, node) : NULL;
 	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
-	if (slot && !node->local && reads) {
-		slot_note_base(slot, pid, node->part);
+	if (reads && !node->local && node->route->save) {
+		bases_note(fs, node->ino, pid, node->part);
 	}
 	set_active(handle, writes);
-	if (writes && slot) {
+	if (slot) {
 		slot->writer_pid = pid;
 	}
 	if (op->fi.flags & O_TRUNC && writes) {

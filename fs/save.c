@@ -7,6 +7,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "fs/bases.h"
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
@@ -143,7 +144,7 @@ static int save_done(struct job *job, int err)
 	}
 	struct item *item = save->create ? take_created(save) : take_updated(save);
 	if (item && item->parts[PART_CONFIG]) {
-		slot_note_base(folder_config(folder), save->commit.pid, item->parts[PART_CONFIG]);
+		bases_note(fs, save->commit.slot->ino, save->commit.pid, item->parts[PART_CONFIG]);
 		set_time(fs, folder, item, save->commit.node->local->mtime);
 	}
 	if (save->sent) {
@@ -235,7 +236,7 @@ void save_take_base(struct save *save)
 	part_unref(steal(save->base_part));
 	save->base_is_bulk = false;
 	const struct item *item = folder_item(save->job.folder);
-	struct part *base = slot_base(save->commit.slot, save->commit.pid);
+	struct part *base = bases_find(save->job.fs, save->commit.slot->ino, save->commit.pid);
 	if (!base && item) {
 		base = item->parts[PART_CONFIG];
 	}
@@ -288,9 +289,9 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		struct strbuf why = STRBUF_INIT(256);
 		draft->local->failure = result;
 		strbuf_adds(&why, "There is no thread to send it with.\n");
-		const struct commit lost = { .slot = slot,
-			.text = draft->local->data,
-			.len = draft->local->size };
+		const struct commit lost = {
+			.slot = slot, .text = draft->local->data, .len = draft->local->size
+		};
 		commit_refuse(&lost, &why, result);
 		strbuf_finish(&why);
 	}

@@ -1,7 +1,5 @@
 #include "fs/slot.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,66 +10,15 @@
 #include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/node.h"
-#include "fs/op.h"
 #include "fs/route.h"
 
-#define BASES       32
 #define NAME_BYTES  64
 #define ROLLBACK_MS 30000
 
 void slot_finish(struct slot *slot)
 {
 	slot_set_draft(slot, NULL);
-	slot_forget_bases(slot);
 	part_unref(slot->refused_shown);
-}
-
-void slot_note_base(struct slot *slot, pid_t pid, struct part *part)
-{
-	unsigned at = 0;
-	if (!slot->bases) {
-		slot->bases = calloc(BASES, sizeof(*slot->bases));
-	}
-	struct base *bases = slot->bases;
-	if (!bases) {
-		return;
-	}
-	while (at < BASES - 1 && bases[at].pid != pid && bases[at].part) {
-		at++;
-	}
-	if (bases[at].part && bases[at].pid != pid) {
-		/* Full: those that have ended need theirs no more. */
-		for (unsigned i = BASES; i-- > 0;) {
-			if (kill(bases[i].pid, 0) < 0 && errno == ESRCH) {
-				at = i;
-				break;
-			}
-		}
-	}
-	struct base base = { pid, part_ref(part) };
-	part_unref(bases[at].part);
-	memmove(bases + 1, bases, at * sizeof(*bases));
-	bases[0] = base;
-}
-
-struct part *slot_base(const struct slot *slot, pid_t pid)
-{
-	const struct base *bases = slot->bases;
-	for (unsigned i = 0; bases && i < BASES && bases[i].part; i++) {
-		if (op_same_process(pid, bases[i].pid)) {
-			return bases[i].part;
-		}
-	}
-	return bases ? bases[0].part : NULL;
-}
-
-void slot_forget_bases(struct slot *slot)
-{
-	for (unsigned i = 0; slot->bases && i < BASES; i++) {
-		part_unref(slot->bases[i].part);
-	}
-	free(slot->bases);
-	slot->bases = NULL;
 }
 
 void slot_set_draft(struct slot *slot, struct node *node)

@@ -1,7 +1,7 @@
 /*
  * Slots: the files of a connector that are written as a whole and sent when they are closed. A slot
  * is what this mount knows of one of them beyond the server's content: the draft that stands under
- * its name, whether the name is away, what was refused, and who last saw what.
+ * its name, whether the name is away, and what was refused.
  *
  * They are part of a folder (folder.h). Protected by the lock of struct fs.
  */
@@ -30,15 +30,10 @@ enum away {
 	AWAY_RENAMED,  /* the server's content comes back in time */
 };
 
-/* What a process last opened or saved of the file. */
-struct base {
-	pid_t pid; /* a thread's id, as the kernel gives it */
-	struct part *part;
-};
-
 struct slot {
 	struct folder *folder;
 	const struct route *route;
+	uint64_t ino; /* the file's */
 
 	struct node *draft; /* stands under the name; counted; NULL: the server's content does */
 	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
@@ -49,17 +44,9 @@ struct slot {
 	int64_t refused_at;         /* of the last refused save, monotonic; 0: none */
 	struct part *refused_shown; /* what was shown before it */
 	bool undecided;             /* the refused save may yet be carried out */
-
-	struct base *bases; /* the newest first; NULL: there is none yet */
 };
 
 void slot_finish(struct slot *slot);
-
-/* Notes what a process has seen of the file (a reference is taken). */
-void slot_note_base(struct slot *slot, pid_t pid, struct part *part);
-/* What a process goes out from: its own base, else the newest. Borrowed; NULL: nobody has any. */
-struct part *slot_base(const struct slot *slot, pid_t pid);
-void slot_forget_bases(struct slot *slot);
 
 /* Makes a node the draft that stands under the name, or with NULL drops it. */
 void slot_set_draft(struct slot *slot, struct node *node);

@@ -1,0 +1,138 @@
+#include "fs/bases.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "fs/fs.h"
+#include "fs/op.h"
+#include "fs/part.h"
+
+#define BASES_MAX 32
+
+struct base {
+	pid_t pid;
+	struct part *part;
+};
+
+struct bases {
+	struct table_link link; /* in fs->bases, by inode number */
+	unsigned count, room;
+	struct base list[]; /* the newest first */
+};
+
+static struct bases *find(const struct fs *fs, uint64_t ino)
+{
+	struct table_link *link = table_find(&fs->bases, ino);
+	return link ? table_entry(link, struct bases, link) : NULL;
+}
+
+static bool has_ended(pid_t pid)
+{
+	return kill(pid, 0) < 0 && errno == ESRCH;
+}
+
+/* Drops those of processes that have ended, but for the newest. */
+static void drop_ended(struct bases *bases)
+{
+	unsigned kept = 0;
+	for (unsigned i = 0; i < bases->count; i++) {
+		if (i > 0 && has_ended(bases->list[i].pid)) {
+			part_unref(bases->list[i].part);
+		} else {
+			bases->list[kept++] = bases->list[i];
+		}
+	}
+	bases->count = kept;
+}
+
+/* Room for one more, the oldest dropped if need be; NULL: no memory. */
+static struct bases *make_room(struct fs *fs, uint64_t ino, struct bases *bases)
+{
+	if (bases && bases->count == bases->room) {
+		drop_ended(bases);
+	}
+	if (bases && bases->count == BASES_MAX) {
+		part_unref(bases->list[--bases->count].part);
+	}
+	if (bases && bases->count < bases->room) {
+		return bases;
+	}
+	unsigned room = bases ? 2 * bases->room : 1;
+	size_t size = sizeof(*bases) + room * sizeof(bases->list[0]);
+	struct bases *larger = calloc(1, size);
+	if (!larger) {
+		return NULL;
+	}
+	if (bases) {
+		memcpy(larger->list, bases->list, bases->count * sizeof(bases->list[0]));
+		larger->count = bases->count;
+		table_remove(&fs->bases, &bases->link);
+		free(bases);
+	}
+	larger->room = room;
+	if (table_add(&fs->bases, &larger->link, ino) < 0) {
+		free(larger);
+		return NULL;
+	}
+	return larger;
+}
+
+void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part)
+{
+	struct bases *bases = find(fs, ino);
+	unsigned at = 0;
+	while (bases && at < bases->count && bases->list[at].pid != pid) {
+		at++;
+	}
+	if (!bases || at == bases->count) {
+		bases = make_room(fs, ino, bases);
+		if (!bases) {
+			return;
+		}
+		at = bases->count++;
+		bases->list[at].part = NULL;
+	}
+	struct part *old = bases->list[at].part;
+	memmove(bases->list + 1, bases->list, at * sizeof(bases->list[0]));
+	bases->list[0] = (struct base){ pid, part_ref(part) };
+	part_unref(old);
+}
+
+struct part *bases_find(const struct fs *fs, uint64_t ino, pid_t pid)
+{
+	const struct bases *bases = find(fs, ino);
+	for (unsigned i = 0; bases && i < bases->count; i++) {
+		if (op_same_process(pid, bases->list[i].pid)) {
+			return bases->list[i].part;
+		}
+	}
+	return bases ? bases->list[0].part : NULL;
+}
+
+static void destroy(struct bases *bases)
+{
+	for (unsigned i = 0; i < bases->count; i++) {
+		part_unref(bases->list[i].part);
+	}
+	free(bases);
+}
+
+void bases_forget(struct fs *fs, uint64_t ino)
+{
+	struct bases *bases = find(fs, ino);
+	if (bases) {
+		table_remove(&fs->bases, &bases->link);
+		destroy(bases);
+	}
+}
+
+void bases_destroy(struct fs *fs)
+{
+	for (struct table_link *link = table_next(&fs->bases, NULL), *next; link; link = next) {
+		next = table_next(&fs->bases, link);
+		destroy(table_entry(link, struct bases, link));
+	}
+	table_finish(&fs->bases);
+}
