@@ -155,6 +155,7 @@ int folder_put(struct folder *folder, struct node *dir, const char *name, enum l
 	node->local = local_create(folder->fs, folder, role, mode & ~folder->fs->options->umask);
 	int err = node->local ? local_fill(node->local, text, len) : -ENOMEM;
 	if (err == 0) {
+		node->ino = node_new_ino(folder->fs);
 		folder_drop(folder, name);
 		err = entry_add(&folder->entries, name, node);
 		folder_touch(folder);

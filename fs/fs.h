@@ -63,6 +63,7 @@ struct fs {
 	struct notifier *notifier;  /* has its own lock */
 	int64_t last_moment;        /* lock */
 	size_t scratch_bytes;       /* lock; in all local files */
+	uint64_t local_inos;        /* lock; numbers that local files were given */
 	unsigned jobs;              /* lock; under way */
 	unsigned removals_pending;  /* lock; config.json is away, the DELETE not sent */
 	int64_t removals[64];       /* lock; when the last ones were sent, monotonic */

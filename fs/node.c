@@ -8,11 +8,20 @@
 #include "fs/local.h"
 #include "fs/route.h"
 
+static uint64_t valid_ino(uint64_t hash)
+{
+	return hash > ROOT_INO ? hash : hash + 2;
+}
+
 uint64_t node_ino(const struct node *parent, const char *name)
 {
 	uint64_t hash = hash_bytes(HASH_START ^ parent->ino, name, strlen(name));
-	hash = hash_mix(hash);
-	return hash > ROOT_INO ? hash : hash + 2;
+	return valid_ino(hash_mix(hash));
+}
+
+uint64_t node_new_ino(struct fs *fs)
+{
+	return valid_ino(hash_mix(HASH_START + ++fs->local_inos));
 }
 
 /* Takes the name over. */

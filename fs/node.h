@@ -64,6 +64,8 @@ struct node *node_find(struct node *parent, const char *name);
 
 /* The inode number of a name in a directory. */
 uint64_t node_ino(const struct node *parent, const char *name);
+/* One for a local file, which may get other names: no other file has it. */
+uint64_t node_new_ino(struct fs *fs);
 /* What a variable (route.h) of the path stands for, NULL where it has none. */
 const char *node_variable(const struct node *node, unsigned variable);
 

@@ -74,15 +74,16 @@ void ops_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t to_parent, const char *
 const struct route *ops_fixed_route(const struct node *dir, const char *name);
 struct folder *ops_folder(struct fs *fs, struct node *dir);
 struct entry **ops_entries(struct fs *fs, struct node *dir);
+/* Its listing has changed. */
+void ops_touch(struct fs *fs, struct node *dir);
 /* Whether a name is taken; ret_result: -EEXIST, OP_WAIT, or why that cannot be told. */
 bool ops_exists(struct op *op, struct node *dir, const char *name, int *ret_result);
 /* An op on a name in a directory; NULL: it was answered. */
 struct op *ops_name_op(
 	fuse_req_t req, fuse_ino_t ino, const char *name, int (*step)(struct op *op));
 
-/* After a save by rename or link: carries the op's names out. Under the lock. */
+/* After a save by rename: carries the op's names out. Under the lock. */
 int ops_rename_local(struct op *op);
-int ops_link_local(struct op *op);
 /* A view that was renamed away becomes a local file of the same bytes. 0 or -errno. */
 int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role);
 /* A new local file or directory in a directory that takes them. 0 or -errno; a reference. */

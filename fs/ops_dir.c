@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/ops.h"
@@ -52,12 +53,26 @@ static const char *entry_name(const struct handle *handle, size_t at)
 	return at == 0 ? "." : at == 1 ? ".." : handle->names.names[at - 2];
 }
 
+static const struct entry *local_entry(struct node *dir, const char *name)
+{
+	if (!tree_is_local_dir(dir)) {
+		return NULL;
+	}
+	const struct folder *folder = dir->local ? NULL : folder_find(dir->fs, dir);
+	struct entry *entries = dir->local ? dir->local->entries : folder ? folder->entries : NULL;
+	return entry_find(entries, name);
+}
+
 static void entry_stat(const struct handle *handle, size_t at, struct stat *ret_stat)
 {
-	const struct node *parent = handle->node->parent ? handle->node->parent : handle->node;
-	ret_stat->st_ino = at == 0   ? handle->node->ino
+	struct node *dir = handle->node;
+	const struct node *parent = dir->parent ? dir->parent : dir;
+	const char *name = entry_name(handle, at);
+	const struct entry *local = local_entry(dir, name);
+	ret_stat->st_ino = at == 0   ? dir->ino
 			   : at == 1 ? parent->ino
-				     : node_ino(handle->node, handle->names.names[at - 2]);
+			   : local   ? local->node->ino
+				     : node_ino(dir, name);
 	ret_stat->st_mode = at < 2 ? S_IFDIR : DTTOIF(handle->names.types[at - 2]);
 }
 

@@ -12,13 +12,14 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 #include "fs/route.h"
+#include "fs/times.h"
 
 #define UNCACHED_MS 1000
 #define VIEW_BYTES  ((size_t)256 << 20)
 
 static bool wants_write(const struct fuse_file_info *fi)
 {
-	return (fi->flags & O_ACCMODE) != O_RDONLY;
+	return (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC;
 }
 
 /* The folder of a file in a connector's directory; NULL. */
@@ -54,6 +55,9 @@ int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum
 	local->mtime = attr.st_mtim;
 	node_unbind(node);
 	node->local = local;
+	if (role == LOCAL_SCRATCH) {
+		node->ino = node_new_ino(fs);
+	}
 	return 0;
 }
 
@@ -128,6 +132,9 @@ static int truncate_node(struct fs *fs, struct node *node, size_t size)
 {
 	size_t old = node->local ? node->local->size : node->size;
 	if (size == old) {
+		if (node->local && node->local->role == LOCAL_SCRATCH) {
+			node->local->mtime = times_now(fs->times);
+		}
 		return 0;
 	}
 	int err = begin_change(fs, node);
@@ -205,7 +212,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (slot) {
 		slot->writer_pid = pid;
 	}
-	if (op->fi.flags & O_TRUNC && writes) {
+	if (op->fi.flags & O_TRUNC) {
 		err = truncate_node(fs, node, 0);
 		handle->wrote = node->local != NULL;
 	}

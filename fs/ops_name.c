@@ -15,6 +15,7 @@
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/save.h"
+#include "fs/times.h"
 
 static bool is_connector_dir(const struct node *dir)
 {
@@ -35,6 +36,15 @@ struct folder *ops_folder(struct fs *fs, struct node *dir)
 struct entry **ops_entries(struct fs *fs, struct node *dir)
 {
 	return dir->local ? &dir->local->entries : &folder_of(fs, dir)->entries;
+}
+
+void ops_touch(struct fs *fs, struct node *dir)
+{
+	if (dir->local) {
+		dir->local->mtime = times_now(fs->times);
+	} else {
+		folder_touch(folder_of(fs, dir));
+	}
 }
 
 bool ops_exists(struct op *op, struct node *dir, const char *name, int *ret_result)
@@ -87,10 +97,11 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 		node->route = route;
 		slot_is_back(slot);
 		slot_set_draft(slot, node);
-		folder_touch(folder);
+		ops_touch(fs, dir);
 	} else if (err == 0 && bind) {
+		node->ino = node_new_ino(fs);
 		err = entry_add(ops_entries(fs, dir), op->name, node);
-		folder_touch(folder);
+		ops_touch(fs, dir);
 	} else {
 		node->route = route;
 	}
@@ -211,7 +222,7 @@ static int step_unlink(struct op *op)
 	struct entry *entry = entry_find(*ops_entries(fs, dir), op->name);
 	if (entry) {
 		entry_remove(ops_entries(fs, dir), entry);
-		folder_touch(folder);
+		ops_touch(fs, dir);
 		return 0;
 	}
 	if (!route) {
@@ -230,9 +241,13 @@ static int step_unlink(struct op *op)
 	}
 	if (slot != folder_config(folder)) {
 		slot_goes_away(slot, now);
+		ops_touch(fs, dir);
 		return 0;
 	}
 	int err = folder_unlink_config(folder, now);
+	if (err == 0) {
+		ops_touch(fs, dir);
+	}
 	bool at_once = err == 0 && slot->away == AWAY_UNLINKED && fs->options->delete_delay == 0;
 	return at_once ? removal_start(op, folder) : err;
 }
@@ -250,7 +265,7 @@ static int rmdir_local(struct op *op)
 		return -ENOTEMPTY;
 	}
 	entry_remove(ops_entries(op->fs, op->node), entry);
-	folder_touch(ops_folder(op->fs, op->node));
+	ops_touch(op->fs, op->node);
 	return 0;
 }
 

@@ -49,19 +49,19 @@ static struct node *rename_source(struct op *op, struct folder *folder, int *ret
 	return node;
 }
 
-static void drop_source(struct op *op, struct folder *folder)
+static void drop_source(struct op *op)
 {
-	struct entry *entry = entry_find(*ops_entries(op->fs, op->node), op->name);
+	struct entry **entries = ops_entries(op->fs, op->node);
+	struct entry *entry = entry_find(*entries, op->name);
 	if (entry) {
-		entry_remove(ops_entries(op->fs, op->node), entry);
-		folder_touch(folder);
+		entry_remove(entries, entry);
+		ops_touch(op->fs, op->node);
 	}
 }
 
 int ops_rename_local(struct op *op)
 {
-	struct folder *folder = ops_folder(op->fs, op->node);
-	drop_source(op, folder);
+	drop_source(op);
 	return 0;
 }
 
@@ -87,16 +87,16 @@ static int move_local(struct op *op, struct folder *folder, struct node *node)
 	if (err == 0 && slot && !entry_find(*ops_entries(fs, op->node), op->name)) {
 		/* It comes back unless something takes its place. */
 		slot_goes_away(slot, clock_now_ms());
+		ops_touch(fs, op->node);
 	} else if (err == 0) {
-		drop_source(op, folder);
+		drop_source(op);
 	}
-	node->ino = node_ino(op->to_node, op->to_name);
-	folder_touch(folder);
+	ops_touch(fs, op->to_node);
 	node_unref(node);
 	return err;
 }
 
-static int exchange(struct op *op, struct folder *folder)
+static int exchange(struct op *op)
 {
 	struct entry *a = entry_find(*ops_entries(op->fs, op->node), op->name);
 	struct entry *b = entry_find(*ops_entries(op->fs, op->to_node), op->to_name);
@@ -106,7 +106,8 @@ static int exchange(struct op *op, struct folder *folder)
 	struct node *node = a->node;
 	a->node = b->node;
 	b->node = node;
-	folder_touch(folder);
+	ops_touch(op->fs, op->node);
+	ops_touch(op->fs, op->to_node);
 	return 0;
 }
 
@@ -133,7 +134,7 @@ static int rename_onto_fixed(
 	}
 	if (result >= 0) {
 		folder->hidden_until[route->face] = 0;
-		drop_source(op, folder);
+		drop_source(op);
 	}
 	return result;
 }
@@ -144,7 +145,7 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 	const struct route *to = ops_fixed_route(op->to_node, op->to_name);
 	int result = 0;
 	if (op->flags & RENAME_EXCHANGE) {
-		return from || to ? -EINVAL : exchange(op, folder);
+		return from || to ? -EINVAL : exchange(op);
 	}
 	if (op->flags & RENAME_NOREPLACE && ops_exists(op, op->to_node, op->to_name, &result)) {
 		return result;
@@ -185,7 +186,7 @@ static int step_rename(struct op *op)
 }
 
 /* A second name for a local file; of a view, a copy of what it shows now. */
-int ops_link_local(struct op *op)
+static int link_local(struct op *op)
 {
 	struct fs *fs = op->fs;
 	struct node *node = op->node;
@@ -214,7 +215,7 @@ int ops_link_local(struct op *op)
 		node_unref(found.node);
 		return err;
 	}
-	folder_touch(folder);
+	ops_touch(fs, op->to_node);
 	ops_entry(op, REPLY_ENTRY, &found);
 	return 0;
 }
@@ -254,7 +255,7 @@ static int step_link(struct op *op)
 		}
 		return result;
 	}
-	return ops_link_local(op);
+	return link_local(op);
 }
 
 void ops_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t to_parent,

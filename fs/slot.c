@@ -32,7 +32,7 @@ void slot_set_draft(struct slot *slot, struct node *node)
 	if (node) {
 		slot->away = AWAY_NOT;
 		node->local->role = LOCAL_DRAFT;
-		node->ino = node_ino(node->parent, slot->route->name);
+		node->ino = node_ino(slot->folder->dir, slot->route->name);
 	}
 	node_unref(old);
 }
@@ -41,6 +41,7 @@ void slot_drop_draft(struct slot *slot)
 {
 	if (slot->draft) {
 		slot->draft->local->role = LOCAL_SCRATCH;
+		slot->draft->ino = node_new_ino(slot->folder->fs);
 		slot_set_draft(slot, NULL);
 	}
 }

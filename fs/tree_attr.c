@@ -64,6 +64,22 @@ static struct touched *touched_find(struct fs *fs, uint64_t ino)
 	return touched;
 }
 
+static bool is_later(struct timespec a, struct timespec b)
+{
+	return a.tv_sec > b.tv_sec || (a.tv_sec == b.tv_sec && a.tv_nsec > b.tv_nsec);
+}
+
+/* Tells the contents of a view or directory apart, for what somebody sets on it. */
+static uint64_t content_hash(struct fs *fs, const struct node *node)
+{
+	if (!S_ISDIR(node->route->mode)) {
+		return node->hash;
+	}
+	uint64_t hash = listing_hash(fs, node);
+	const struct folder *folder = node->folder;
+	return folder ? hash_bytes(hash, &folder->mtime, sizeof(folder->mtime)) : hash;
+}
+
 static void attr_directory(struct fs *fs, struct node *node, struct stat *attr)
 {
 	attr->st_nlink = directory_links(fs, node);
@@ -71,27 +87,32 @@ static void attr_directory(struct fs *fs, struct node *node, struct stat *attr)
 	uint64_t hash = listing_hash(fs, node);
 	attr->st_mtim =
 		hash ? times_of(fs->times, node->ino, hash) : times_peek(fs->times, node->ino);
-	struct folder *folder = node->folder;
-	if (folder && folder->mtime.tv_sec > attr->st_mtim.tv_sec) {
+	const struct folder *folder = node->folder;
+	if (folder && is_later(folder->mtime, attr->st_mtim)) {
 		attr->st_mtim = folder->mtime;
 	}
 }
 
 static nlink_t local_directory_links(const struct local *local)
 {
-	nlink_t links = 2;
+	nlink_t links = local->links ? 2 : 0;
 	for (const struct entry *entry = local->entries; entry; entry = entry->hh.next) {
 		links += S_ISDIR(entry->node->local->mode);
 	}
 	return links;
 }
 
+/* A draft, a word and what was dropped have a name that is no entry. */
+static nlink_t local_links(const struct local *local)
+{
+	return local->links + (local->role != LOCAL_SCRATCH && local->links == 0);
+}
+
 static void attr_local(const struct node *node, struct stat *attr)
 {
 	const struct local *local = node->local;
 	attr->st_mode = local->mode;
-	attr->st_nlink = S_ISDIR(local->mode) ? local_directory_links(local)
-					      : local->links + (local->links == 0);
+	attr->st_nlink = S_ISDIR(local->mode) ? local_directory_links(local) : local_links(local);
 	attr->st_size = (off_t)(S_ISDIR(local->mode) ? IO_BYTES : local->size);
 	attr->st_mtim = local->mtime;
 }
@@ -113,7 +134,6 @@ void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
 	struct stat attr = {
 		.st_ino = node->ino, .st_uid = options->uid, .st_gid = options->gid, .st_nlink = 1
 	};
-	uint64_t hash = node->hash;
 	if (node->local) {
 		attr_local(node, &attr);
 		const struct face *face = saved_face(node);
@@ -128,10 +148,9 @@ void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
 		attr.st_mtim = node->mtime;
 		if (S_ISDIR(node->route->mode)) {
 			attr_directory(fs, node, &attr);
-			hash = listing_hash(fs, node);
 		}
 		struct touched *touched = touched_find(fs, node->ino);
-		if (touched && touched->hash == hash) {
+		if (touched && touched->hash == content_hash(fs, node)) {
 			if (touched->has_mode) {
 				attr.st_mode = (attr.st_mode & S_IFMT) | touched->mode;
 			}
@@ -161,7 +180,7 @@ void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, in
 		return;
 	}
 	struct touched *touched = touched_find(fs, node->ino);
-	uint64_t hash = S_ISDIR(node->route->mode) ? listing_hash(fs, node) : node->hash;
+	uint64_t hash = content_hash(fs, node);
 	if (!touched) {
 		touched = calloc(1, sizeof(*touched));
 		if (!touched) {

@@ -84,6 +84,57 @@ def test_links(w):
     w.process.unlink(b)
 
 
+def test_links_of_what_is_unlinked(w):
+    file, directory = w.directory / "file", w.directory / "directory"
+    w.process.create(file, b"x")
+    w.process.mkdir(directory)
+    opened = [w.process.open(path, os.O_RDONLY) for path in (file, directory)]
+    assert [w.process.fstat(fd).st_nlink for fd in opened] == [1, 2]
+    w.process.unlink(file)
+    w.process.rmdir(directory)
+    assert [w.process.fstat(fd).st_nlink for fd in opened] == [0, 0]
+
+
+def test_each_file_has_an_inode_of_its_own(w):
+    """cp and diff take two names of one inode for one file."""
+    a, b = w.directory / "a", w.directory / "b"
+
+    def inodes():
+        return w.process.stat(a).st_ino, w.process.stat(b).st_ino
+
+    w.process.create(a, b"first")
+    w.process.link(a, b)
+    assert inodes()[0] == inodes()[1]
+    w.process.unlink(a)
+    w.process.create(a, b"second")
+    assert inodes()[0] != inodes()[1]
+    before = inodes()
+    w.process.rename_with(a, b, 2)
+    assert inodes() == before[::-1]
+    w.process.unlink(a)
+    w.process.rename(b, a)
+    w.process.create(b, b"third")
+    assert inodes()[0] != inodes()[1]
+    listed = w.process.survey(w.directory, FOUR)
+    assert all(typed for _, _, typed in listed.values()), "the directory gives the same inodes"
+    w.process.unlink(a)
+    w.process.unlink(b)
+
+
+def test_a_backup_by_rename_has_another_inode(work):
+    w = work(delete_delay=0.2)
+    backup = w.directory / "config.json~"
+    before = w.process.stat(w.config).st_ino
+    w.process.rename(w.config, backup)
+    assert w.process.stat(backup).st_ino != before
+    w.process.create(w.config, b"")
+    assert w.process.stat(w.config).st_ino == before
+    w.process.rename(w.config, backup)
+    assert w.process.stat(backup).st_ino != before
+    poll(lambda: w.process.exists(w.config), 5)
+    assert w.process.stat(w.config).st_ino == before
+
+
 def test_link_of_the_configuration(w):
     """perl -i.bak and gio -b: a backup by link, which keeps the old content."""
     backup = w.directory / "config.json.bak"
@@ -113,6 +164,39 @@ def test_directories(w):
     w.process.rename(directory / "config.json", directory / "other")
     w.process.unlink(directory / "other")
     w.process.rmdir(directory)
+
+
+@pytest.mark.parametrize("where", ["", ".~tmp~"])
+def test_times_of_directories(w, where):
+    """They move with what is in them, also after somebody has set one."""
+    directory = w.directory / where
+    if where:
+        w.process.mkdir(directory)
+
+    def moves(call, *arguments):
+        w.process.utime(directory, ns=(10 ** 18, 10 ** 18))
+        assert w.process.stat(directory).st_mtime_ns == 10 ** 18
+        getattr(w.process, call)(*arguments)
+        assert w.process.stat(directory).st_mtime_ns > 10 ** 18, call
+
+    a, b = directory / "a", directory / "b"
+    moves("create", a, b"x")
+    moves("link", a, b)
+    moves("unlink", b)
+    moves("create", b, b"y")
+    moves("rename_with", a, b, 2)
+    moves("unlink", b)
+    moves("rename", a, b)
+    moves("symlink", "b", a)
+    moves("unlink", a)
+    moves("mkdir", a)
+    moves("rmdir", a)
+    moves("unlink", b)
+    if where:
+        moves("mkdir", directory / "sub")
+        moves("rename", directory / "sub", w.directory / "moved")
+        w.process.rmdir(w.directory / "moved")
+        w.process.rmdir(directory)
 
 
 def test_saving_from_a_subdirectory(work):
@@ -152,6 +236,31 @@ def test_modes_and_times(w):
     w.process.utime(path, ns=(10 ** 18, 10 ** 18 + 1))
     status = w.process.stat(path)
     assert stat.S_IMODE(status.st_mode) == 0o604 and status.st_mtime_ns == 10 ** 18 + 1
+    w.process.unlink(path)
+
+
+@pytest.mark.parametrize("flags", [os.O_WRONLY, os.O_RDWR, os.O_RDONLY])
+def test_truncation_at_open(w, flags):
+    path = w.directory / "scratch"
+    w.process.create(path, b"full")
+    fd = w.process.open(path, flags | os.O_TRUNC)
+    assert w.process.fstat(fd).st_size == w.process.stat(path).st_size == 0
+    assert w.process.read(path) == b""
+    w.process.close(fd)
+    w.process.unlink(path)
+
+
+def test_truncation_of_what_is_empty_moves_the_time(w):
+    """`: >stamp`, again and again."""
+    path = w.directory / "stamp"
+    w.process.create(path, b"")
+    for again in ("open", "truncate"):
+        w.process.utime(path, ns=(10 ** 18, 10 ** 18))
+        if again == "open":
+            w.process.write(path, b"")
+        else:
+            w.process.truncate(path, 0)
+        assert w.process.stat(path).st_mtime_ns > 10 ** 18
     w.process.unlink(path)
 
 

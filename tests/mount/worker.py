@@ -15,6 +15,10 @@ import types
 LIBC = ctypes.CDLL(None, use_errno=True)
 
 
+def last_error():
+    return OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
 def read(path):
     """The whole file, in one open."""
     fd = os.open(path, os.O_RDONLY)
@@ -33,6 +37,11 @@ def read_fd(fd):
             return b"".join(parts)
         parts.append(part)
         offset += len(part)
+
+
+def write_some(fd, data):
+    """As much as one call takes."""
+    return os.write(fd, data)
 
 
 def write_fd(fd, data):
@@ -97,7 +106,14 @@ def rename_with(old, new, flags):
     """renameat2: 1 is RENAME_NOREPLACE, 2 is RENAME_EXCHANGE."""
     old, new = os.fsencode(old), os.fsencode(new)
     if LIBC.renameat2(-100, old, -100, new, flags):
-        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        raise last_error()
+
+
+def set_times(path, ns):
+    os.utime(path, ns=(ns, ns))
+
+
+set_times_fd = set_times
 
 
 def lock(path):
@@ -119,13 +135,100 @@ def map_privately(path):
         os.close(fd)
 
 
+MAPPINGS = {}
+MAP_FAILED = ctypes.c_void_p(-1).value
+LIBC.mmap.restype = ctypes.c_void_p
+LIBC.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int,
+                      ctypes.c_long)
+LIBC.munmap.argtypes = ctypes.c_void_p, ctypes.c_size_t
+LIBC.msync.argtypes = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+MS_SYNC = 4
+
+
+def map_file(key, fd, length):
+    """Maps an open file, also beyond its end, to be written to; in the place of the mapping that
+    has this key."""
+    address = LIBC.mmap(None, length, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_SHARED, fd, 0)
+    if address == MAP_FAILED:
+        raise last_error()
+    unmap(key)
+    MAPPINGS[key] = (ctypes.c_char * length).from_address(address)
+
+
+def map_write(key, data, offset):
+    """Stores into a mapping. The kernel does it, out of a pipe: EFAULT instead of SIGBUS."""
+    source, sink = os.pipe()
+    try:
+        os.write(sink, data)
+        return os.readv(source, [memoryview(MAPPINGS[key])[offset:offset + len(data)]])
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def map_read(key, length, offset):
+    source, sink = os.pipe()
+    try:
+        part = memoryview(MAPPINGS[key])[offset:offset + length]
+        return os.read(source, os.write(sink, part))
+    finally:
+        os.close(source)
+        os.close(sink)
+
+
+def map_sync(key):
+    view = MAPPINGS[key]
+    if LIBC.msync(ctypes.addressof(view), len(view), MS_SYNC):
+        raise last_error()
+
+
+def unmap(key):
+    view = MAPPINGS.pop(key, None)
+    if view is not None and LIBC.munmap(ctypes.addressof(view), len(view)):
+        raise last_error()
+
+
+def survey(path, ignored=frozenset()):
+    """{relative name: (status, content or target or None, the type in its directory is right)}"""
+    found = {}
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.name in ignored:
+                continue
+            status = os.lstat(entry.path)
+            what = stat.S_IFMT(status.st_mode)
+            content, typed = None, entry.inode() == status.st_ino
+            if what == stat.S_IFLNK:
+                content, typed = os.readlink(entry.path), typed and entry.is_symlink()
+            elif what == stat.S_IFDIR:
+                typed = typed and entry.is_dir(follow_symlinks=False)
+                found.update((entry.name + "/" + name, row)
+                             for name, row in survey(entry.path).items())
+            else:
+                content = read(entry.path)
+                typed = typed and entry.is_file(follow_symlinks=False)
+            found[entry.name] = status, content, typed
+    return found
+
+
+def remove_tree(path):
+    if stat.S_ISDIR(os.lstat(path).st_mode):
+        for name in os.listdir(path):
+            remove_tree(os.path.join(path, name))
+        os.rmdir(path)
+    else:
+        os.unlink(path)
+
+
 def dup_close(fd):
     """What a shell's redirection does to a descriptor: a FLUSH without an end."""
     os.close(os.dup(fd))
 
 
 def close_all(kept=frozenset()):
-    """Drops the descriptors that a test left open."""
+    """Drops the descriptors and mappings that a test left open."""
+    for key in list(MAPPINGS):
+        unmap(key)
     for name in os.listdir("/proc/self/fd"):
         if int(name) > 2 and int(name) not in kept:
             try:
