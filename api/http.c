@@ -1,7 +1,9 @@
 #include "api/http.h"
 
 #include <assert.h>
+#include <cjson/cJSON.h>
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/wipe.h"
 
 const char *http_method_name(enum http_method method)
 {
@@ -68,9 +71,43 @@ static int set_multi(struct http *http)
 	return 0;
 }
 
+static void *crypto_malloc(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return malloc(size);
+}
+
+static void *crypto_realloc(void *ptr, size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return wipe_realloc(ptr, size);
+}
+
+static void crypto_free(void *ptr, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	wipe_free(ptr);
+}
+
+/* Bodies and credentials pass through the libraries' own buffers. */
+static int init_libraries(void)
+{
+	/* Too late after the first engine of a process, and needless then. */
+	CRYPTO_set_mem_functions(crypto_malloc, crypto_realloc, crypto_free);
+	cJSON_Hooks hooks = { malloc, wipe_free };
+	cJSON_InitHooks(&hooks);
+	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, wipe_free, wipe_realloc, strdup,
+		       calloc) == CURLE_OK
+		       ? 0
+		       : -ENOMEM;
+}
+
 int http_create(const struct http_options *options, struct http **ret_http)
 {
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (init_libraries() < 0) {
 		return -ENOMEM;
 	}
 	struct http *http = calloc(1, sizeof(*http));

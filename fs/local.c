@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "fs/fs.h"
 #include "fs/node.h"
+#include "fs/ops.h"
 #include "fs/times.h"
 
 struct local *local_create(struct fs *fs, struct folder *folder, enum local_role role, mode_t mode)
@@ -13,7 +15,7 @@ struct local *local_create(struct fs *fs, struct folder *folder, enum local_role
 	struct local *local = calloc(1, sizeof(*local));
 	if (local) {
 		*local = (struct local){ .fs = fs, .folder = folder, .role = role, .mode = mode };
-		local->mtime = local->atime = times_now(fs->times);
+		local->mtime = times_now(fs->times);
 	}
 	return local;
 }
@@ -36,6 +38,23 @@ void local_destroy(struct local *local)
 		release_bytes(local);
 		free(local);
 	}
+}
+
+void local_wipe_unreachable(struct node *node)
+{
+	struct local *local = node->local;
+	if (!local || !S_ISREG(local->mode) || local->links > 0 || local->stands) {
+		return;
+	}
+	const struct handle *handle;
+	DL_FOREACH (local->fs->handles, handle) {
+		if (handle->node == node) {
+			return;
+		}
+	}
+	release_bytes(local);
+	local->size = 0;
+	local->spent = true;
 }
 
 /* A draft is too large for the API, a scratch file for this filesystem. */
@@ -137,6 +156,7 @@ static void entry_free(struct entry *entry)
 {
 	if (entry->node->local) {
 		entry->node->local->links--;
+		local_wipe_unreachable(entry->node);
 	}
 	node_unref(entry->node);
 	free(entry->name);

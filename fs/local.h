@@ -14,8 +14,6 @@
 #include <time.h>
 #include <uthash.h>
 
-#include "fs/part.h"
-
 #define LOCAL_FILE_MAX  ((size_t)1 << 20)
 #define LOCAL_TOTAL_MAX ((size_t)64 << 20)
 
@@ -43,20 +41,21 @@ struct local {
 	struct folder *folder; /* whose directory it is in; NULL: of no connector */
 	enum local_role role;
 	mode_t mode; /* type and permissions */
-	struct timespec mtime, atime;
+	struct timespec mtime;
 	unsigned links;
 	char *data; /* bytes, or a link's target */
 	size_t size, allocated;
 	struct entry *entries; /* of a directory */
 
 	/* Of a draft. */
-	uint64_t changes;  /* moves with every change */
-	uint64_t tried;    /* the change that was last tried to be saved */
-	int failure;       /* what came of that: 0 or -errno */
-	uint64_t held;     /* the change whose create a dry run held back; 0: none */
-	unsigned writers;  /* handles that may still write */
-	struct part *base; /* the configuration that its writer last saw; NULL: unknown */
-	bool mirrors;      /* saved by a rename: shows the attributes of what was saved */
+	uint64_t changes; /* moves with every change */
+	uint64_t tried;   /* the change that was last tried to be saved */
+	int failure;      /* what came of that: 0 or -errno */
+	uint64_t held;    /* the change whose create a dry run held back; 0: none */
+	bool mirrors;     /* saved by a rename: shows the attributes of what was saved */
+	bool stands;      /* it is its slot's draft */
+
+	bool spent; /* nobody could read it any more: its bytes are gone */
 };
 
 /* A file, directory or link. NULL: no memory. */
@@ -68,6 +67,9 @@ void local_destroy(struct local *local);
  * -ENOMEM. Both move mtime. */
 int local_write(struct local *local, const char *bytes, size_t len, size_t offset);
 int local_truncate(struct local *local, size_t size);
+/* Wipes the bytes of a file that has no name and no handle any more; the kernel may know its node
+ * for hours. It can no longer be opened. */
+void local_wipe_unreachable(struct node *node);
 /* Replaces all its bytes without counting as a change. */
 int local_fill(struct local *local, const char *bytes, size_t len);
 

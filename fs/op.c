@@ -43,6 +43,9 @@ static void op_destroy(struct op *op)
 	free(op->name);
 	free(op->to_name);
 	free(op->target);
+	if (op->reply.kind == REPLY_DATA && op->reply.owned) {
+		explicit_bzero(op->reply.owned, op->reply.len);
+	}
 	free(op->reply.owned);
 	free(op);
 }

@@ -38,7 +38,7 @@ struct reply {
 	struct stat attr;
 	double attr_timeout;
 	struct statvfs statvfs;
-	char *owned; /* DATA's bytes, LINK's target; freed after the answer */
+	char *owned; /* DATA's bytes, LINK's target; freed after the answer, DATA's wiped */
 	size_t len;
 };
 
@@ -57,7 +57,7 @@ struct op {
 	char *target;          /* symlink; owned */
 	struct fuse_file_info fi;
 	bool has_fi;
-	const char *bytes; /* write; the kernel's */
+	char *bytes; /* write; the kernel's */
 	size_t size;
 	off_t offset;
 	unsigned flags;

@@ -176,6 +176,8 @@ static void ops_statfs(fuse_req_t req, fuse_ino_t ino)
 static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
 	(void)userdata;
+	/* What is written comes as one piece in memory. */
+	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
 	if (conn->capable & FUSE_CAP_READDIRPLUS) {
 		conn->want |= FUSE_CAP_READDIRPLUS;
 		conn->want &= ~(unsigned)FUSE_CAP_READDIRPLUS_AUTO;
@@ -201,7 +203,7 @@ const struct fuse_lowlevel_ops ops = {
 	.open = ops_open,
 	.create = ops_create,
 	.read = ops_read,
-	.write = ops_write,
+	.write_buf = ops_write,
 	.flush = ops_flush,
 	.fsync = ops_fsync,
 	.release = ops_release,

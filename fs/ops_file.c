@@ -192,6 +192,9 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	struct fs *fs = op->fs;
 	bool writes = wants_write(&op->fi);
 	pid_t pid = op->pid;
+	if (node->local && node->local->spent) {
+		return -ESTALE;
+	}
 	int err = writes ? check_writable(fs, node) : 0;
 	if (err == 0 && writes) {
 		err = check_uncached(fs, node);
@@ -329,6 +332,8 @@ static int step_write(struct op *op)
 	if (err == 0) {
 		err = local_write(node->local, op->bytes, op->size, (size_t)op->offset);
 	}
+	/* libfuse keeps its buffer for the next request, which may be long in coming. */
+	explicit_bzero(op->bytes, op->size);
 	if (err < 0) {
 		return err;
 	}
@@ -339,15 +344,15 @@ static int step_write(struct op *op)
 	return 0;
 }
 
-void ops_write(fuse_req_t req, fuse_ino_t ino, const char *buf, size_t size, off_t off,
+void ops_write(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufs, off_t off,
 	struct fuse_file_info *fi)
 {
 	struct fs *fs = ops_fs(req);
 	struct op *op = op_create(fs, req, step_write, ops_node(fs, ino));
 	if (op) {
 		op->fi = *fi;
-		op->bytes = buf; /* a write never waits */
-		op->size = size;
+		op->bytes = bufs->buf[0].mem; /* a write never waits */
+		op->size = bufs->buf[0].size;
 		op->offset = off;
 		op_run(op);
 	}
@@ -444,7 +449,7 @@ static int set_size(struct op *op)
 	struct node *node = op->node;
 	struct handle *handle = op->has_fi ? handle_of(&op->fi) : NULL;
 	size_t size = (size_t)op->attr.st_size;
-	int err = check_writable(op->fs, node);
+	int err = node->local && node->local->spent ? -ESTALE : check_writable(op->fs, node);
 	if (err == 0 && !handle) {
 		err = check_uncached(op->fs, node);
 	}

@@ -24,6 +24,7 @@ void handle_destroy(struct fs *fs, struct handle *handle)
 		free(handle->text);
 	}
 	name_list_finish(&handle->names);
+	local_wipe_unreachable(handle->node);
 	node_unref(handle->node);
 	free(handle);
 }

@@ -99,13 +99,14 @@ static int held_done(struct save *save)
 	if (!save->create) {
 		show_live(save);
 		commit_settle(&save->commit);
-		return commit_names(&save->commit, save->job.op);
-	}
-	int err = commit_names(&save->commit, save->job.op);
-	if (err == 0) {
-		draft->local->mirrors = false;
+	} else {
+		/* Before it loses its other name. */
 		draft->local->held = save->commit.change;
 		slot_set_draft(folder_config(folder), draft);
+	}
+	int err = commit_names(&save->commit, save->job.op);
+	if (save->create) {
+		draft->local->mirrors = false;
 	}
 	return err;
 }

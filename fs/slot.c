@@ -32,7 +32,12 @@ void slot_set_draft(struct slot *slot, struct node *node)
 	if (node) {
 		slot->away = AWAY_NOT;
 		node->local->role = LOCAL_DRAFT;
+		node->local->stands = true;
 		node->ino = node_ino(slot->folder->dir, slot->route->name);
+	}
+	if (old) {
+		old->local->stands = false;
+		local_wipe_unreachable(old);
 	}
 	node_unref(old);
 }
