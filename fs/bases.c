@@ -1,13 +1,12 @@
 #include "fs/bases.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "fs/fs.h"
-#include "fs/op.h"
 #include "fs/part.h"
+#include "fs/process.h"
 
 #define BASES_MAX 32
 
@@ -28,17 +27,12 @@ static struct bases *find(const struct fs *fs, uint64_t ino)
 	return link ? table_entry(link, struct bases, link) : NULL;
 }
 
-static bool has_ended(pid_t pid)
-{
-	return kill(pid, 0) < 0 && errno == ESRCH;
-}
-
 /* Drops those of processes that have ended, but for the newest. */
 static void drop_ended(struct bases *bases)
 {
 	unsigned kept = 0;
 	for (unsigned i = 0; i < bases->count; i++) {
-		if (i > 0 && has_ended(bases->list[i].pid)) {
+		if (i > 0 && process_has_ended(bases->list[i].pid)) {
 			part_unref(bases->list[i].part);
 		} else {
 			bases->list[kept++] = bases->list[i];
@@ -104,7 +98,7 @@ struct part *bases_find(const struct fs *fs, uint64_t ino, pid_t pid)
 {
 	const struct bases *bases = find(fs, ino);
 	for (unsigned i = 0; bases && i < bases->count; i++) {
-		if (op_same_process(pid, bases->list[i].pid)) {
+		if (bases->list[i].pid == pid) {
 			return bases->list[i].part;
 		}
 	}

@@ -13,7 +13,7 @@
 struct fs;
 struct part;
 
-/* Notes what a process has seen (a reference is taken). The pid is a thread's. */
+/* Notes what a process has seen (a reference is taken). */
 void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part);
 /* What a process goes out from: its own, else the newest. Borrowed; NULL: nobody has seen any. */
 struct part *bases_find(const struct fs *fs, uint64_t ino, pid_t pid);

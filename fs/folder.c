@@ -14,7 +14,7 @@
 #include "fs/journal.h"
 #include "fs/node.h"
 #include "fs/notify.h"
-#include "fs/op.h"
+#include "fs/process.h"
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/times.h"
@@ -125,18 +125,19 @@ struct item *folder_item(const struct folder *folder)
 	return document ? document_find(document, folder->name) : NULL;
 }
 
-struct slot *folder_writes(struct folder *folder, const struct route *route, pid_t pid, int64_t now)
+struct slot *folder_writes(
+	struct folder *folder, const struct route *route, pid_t thread, int64_t now)
 {
 	struct slot *slot = folder_slot(folder, route);
 	bool scratch =
-		slot && slot != folder_config(folder) && folder_takes_files(folder, pid, now);
+		slot && slot != folder_config(folder) && folder_takes_files(folder, thread, now);
 	return scratch ? NULL : slot;
 }
 
-bool folder_takes_files(const struct folder *folder, pid_t pid, int64_t now)
+bool folder_takes_files(const struct folder *folder, pid_t thread, int64_t now)
 {
 	return folder->made || (folder->created_at && now < folder->created_at + RESTORED_MS &&
-				       op_same_process(pid, folder->creator));
+				       process_has(folder->creator, thread));
 }
 
 void folder_touch(struct folder *folder)

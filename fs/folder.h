@@ -34,7 +34,7 @@ struct folder {
 	bool made; /* by mkdir, and not yet created by a save */
 	bool kept; /* its connector is gone, but what was refused was not: stays until rmdir */
 	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
-	pid_t creator;      /* who saved it then */
+	pid_t creator;      /* the process that saved it then */
 
 	struct slot slots[SLOTS];
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
@@ -49,7 +49,7 @@ struct slot *folder_slot(struct folder *folder, const struct route *route);
 /* The slot that somebody's change of a name goes to; NULL: the name (route NULL: any other) has
  * none, or is still taken as scratch (folder_takes_files). */
 struct slot *folder_writes(
-	struct folder *folder, const struct route *route, pid_t pid, int64_t now);
+	struct folder *folder, const struct route *route, pid_t thread, int64_t now);
 
 static inline struct slot *folder_config(struct folder *folder)
 {
@@ -67,8 +67,9 @@ struct document *folder_document(const struct folder *folder);
 struct item *folder_item(const struct folder *folder);
 
 /* Whether read-only files may still be put beside config.json, as scratch: in a directory that
- * mkdir made, and by who created the connector for two seconds more (so that `cp -r` ends well). */
-bool folder_takes_files(const struct folder *folder, pid_t pid, int64_t now);
+ * mkdir made, and by the process that created the connector for two seconds more (so that `cp -r`
+ * ends well). */
+bool folder_takes_files(const struct folder *folder, pid_t thread, int64_t now);
 
 /* A local file under a name of its directory, replacing another. 0 or -errno. */
 int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,

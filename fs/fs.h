@@ -33,7 +33,8 @@ struct secrets;
 struct times;
 struct touched;
 
-#define ROOT_INO 1
+#define ROOT_INO  1
+#define PROCESSES 4
 
 /* What the first request of all came to. */
 struct check {
@@ -63,6 +64,8 @@ struct fs {
 	struct notifier *notifier;  /* has its own lock */
 	int64_t last_moment;        /* lock */
 	size_t scratch_bytes;       /* lock; in all local files */
+	pid_t processes[PROCESSES]; /* lock; those whose threads were here last (process.h) */
+	unsigned processes_next;    /* lock */
 	uint64_t local_inos;        /* lock; numbers that local files were given */
 	unsigned jobs;              /* lock; under way */
 	unsigned removals_pending;  /* lock; config.json is away, the DELETE not sent */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <utlist.h>
 
 #include "base/clock.h"
@@ -29,13 +28,6 @@ struct op *op_create(struct fs *fs, fuse_req_t req, int (*step)(struct op *op), 
 	op->pid = fuse_req_ctx(req)->pid;
 	op->deadline = clock_now_ms() + fs->options->timeout;
 	return op;
-}
-
-bool op_same_process(pid_t a, pid_t b)
-{
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task/%d", (int)a, (int)b);
-	return a == b || access(path, F_OK) == 0;
 }
 
 static void op_destroy(struct op *op)

@@ -81,9 +81,6 @@ struct op *op_create(struct fs *fs, fuse_req_t req, int (*step)(struct op *op), 
 /* Runs the first step and answers, or leaves it waiting. Takes the lock. Ends with the op. */
 void op_run(struct op *op);
 
-/* Whether two callers, as the kernel names them, are threads of one process. */
-bool op_same_process(pid_t a, pid_t b);
-
 /* Under the lock: hangs the op on a document or job. Return OP_WAIT. */
 int op_wait_document(struct op *op, struct document *document);
 int op_wait_job(struct op *op, struct job *job);

@@ -15,7 +15,7 @@ struct route;
 struct handle {
 	struct handle *prev, *next; /* in fs->handles */
 	struct node *node;          /* counted */
-	pid_t pid;                  /* who opened it */
+	pid_t pid;                  /* the process that opened it to write; 0: nobody did */
 	char *text;                 /* a view's bytes as they were then; wiped */
 	size_t len;
 	struct name_list names; /* a directory's */

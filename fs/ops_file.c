@@ -11,6 +11,7 @@
 #include "fs/local.h"
 #include "fs/node.h"
 #include "fs/ops.h"
+#include "fs/process.h"
 #include "fs/route.h"
 #include "fs/times.h"
 
@@ -191,7 +192,9 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 {
 	struct fs *fs = op->fs;
 	bool writes = wants_write(&op->fi);
-	pid_t pid = op->pid;
+	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
+	bool notes = reads && !node->local && node->route->save;
+	pid_t pid = writes || notes ? process_of(fs, op->pid) : 0;
 	if (node->local && node->local->spent) {
 		return -ESTALE;
 	}
@@ -207,8 +210,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		return err < 0 ? err : -ENOMEM;
 	}
 	struct slot *slot = writes ? slot_of_file(fs, node) : NULL;
-	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
-	if (reads && !node->local && node->route->save) {
+	if (notes) {
 		bases_note(fs, node->ino, pid, node->part);
 	}
 	set_active(handle, writes);

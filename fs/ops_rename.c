@@ -12,6 +12,7 @@
 #include "fs/name.h"
 #include "fs/node.h"
 #include "fs/ops.h"
+#include "fs/process.h"
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/save.h"
@@ -120,7 +121,7 @@ static int rename_onto_fixed(
 	}
 	struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
 	if (slot) {
-		return route->save(op, slot, node, op->pid, SAVE_BY_RENAME);
+		return route->save(op, slot, node, process_of(op->fs, op->pid), SAVE_BY_RENAME);
 	}
 	if (folder_takes_files(folder, op->pid, clock_now_ms())) {
 		return move_local(op, folder, node);
@@ -243,7 +244,9 @@ static int step_link(struct op *op)
 	}
 	struct slot *slot = folder_writes(folder, to, op->pid, clock_now_ms());
 	if (slot) {
-		return node->local ? to->save(op, slot, node, op->pid, SAVE_BY_LINK) : -EPERM;
+		return node->local
+			       ? to->save(op, slot, node, process_of(op->fs, op->pid), SAVE_BY_LINK)
+			       : -EPERM;
 	}
 	if (to && !folder_takes_files(folder, op->pid, clock_now_ms())) {
 		/* Dropped with success; the kernel gets what stands there anyway. */

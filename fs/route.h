@@ -84,7 +84,7 @@ struct route {
 	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
 	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
 	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
-	/* Files that have a slot (slot.h): commits a local file's text. `pid` is who saves. For a
+	/* Files that have a slot (slot.h): commits a local file's text. `pid` is the process that saves. For a
 	 * rename or link the op's names are carried out when the save has succeeded. op may be
 	 * NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
 	int (*save)(

@@ -37,7 +37,7 @@ struct slot {
 
 	struct node *draft; /* stands under the name; counted; NULL: the server's content does */
 	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
-	pid_t writer_pid;   /* who last opened it for writing */
+	pid_t writer_pid;   /* the process that last opened it for writing */
 	enum away away;
 	int64_t away_due;
 

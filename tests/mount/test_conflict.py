@@ -96,6 +96,43 @@ def test_base_is_the_processes_own(work, processes):
     assert w.site.config("plain")["kafka.topic"] == "of-a-again"
 
 
+@pytest.mark.parametrize("reads, writes", [
+    ("read", "write"), ("thread", "write"), ("read", "thread"), ("thread", "thread")])
+def test_base_of_a_thread_that_has_ended(work, processes, reads, writes):
+    """What one thread of a process has read is what another of its threads goes out from."""
+    w = work()
+    a, b = processes(), processes()
+
+    def call(process, kind, name, *arguments):
+        if kind == "thread":
+            return process.in_a_thread(name, *arguments)
+        return getattr(process, name)(*arguments)
+
+    assert call(a, reads, "read", w.config) == w.text
+    assert b.read(w.config) == w.text
+    b.write(w.config, w.changed(kafka_topic="of-b"))
+    with fails(errno.ESTALE):
+        call(a, writes, "write", w.config, w.changed(kafka_topic="of-a"))
+    text = call(a, reads, "read", w.config)
+    call(a, writes, "write", w.config, text.replace(b"of-b", b"of-a"))
+    assert w.api.writes() == [w.put, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "of-a"
+
+
+def test_a_draft_of_two_threads(work):
+    """They are one writer: what both have written is one save."""
+    w = work()
+    text = w.changed(kafka_topic="of-two")
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, text[:40])
+    second = w.process.in_a_thread("open_file", w.config, os.O_WRONLY)
+    w.process.pwrite(second, text[40:], 40)
+    w.process.close(second)
+    w.process.close(fd)
+    assert w.api.calls() == [w.look, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "of-two"
+
+
 def test_base_of_a_stranger(work, processes):
     """cp after an editor's look: what anybody last opened through the mount."""
     w = work(ttl=0.2)
