@@ -105,6 +105,7 @@ struct http_request {
 	size_t body_len;
 	int64_t deadline;             /* monotonic milliseconds (clock.h) */
 	bool once;                    /* never repeated, whatever the answer (but for a 401) */
+	bool safe;                    /* changes nothing, whatever its method: repeated as a GET */
 	bool background;              /* waits while others want the connections */
 	const struct http_sink *sink; /* NULL: the body is collected */
 	/* Asynchronous only. Runs on the engine's thread; the answer is the
@@ -123,11 +124,11 @@ int http_start(struct http *http);
 void http_destroy(struct http *http);
 
 /* GETs are repeated until the deadline (error.h: which answers; retry.h: when)
- * unless `once`; other methods are attempted once. Identical GETs without a
+ * unless `once`, and so are `safe` requests; others are attempted once. Identical GETs without a
  * sink that are under way share one request. 0, or at once -ENOMEM, or
  * -ECANCELED after http_destroy has ended the rest: then `done` is not called. ret_call may be
  * NULL; it is set before `done` can run, and valid until `done` has returned. A GET never shares an
- * answer that was asked for before a request of another method ended. */
+ * answer that was asked for before a request that may change something ended. */
 int http_submit(struct http *http, const struct http_request *request, struct http_call **ret_call);
 /* `done` comes later, on the engine's thread: with -ECANCELED unless an end was already under
  * way. Others that share the request are not concerned. */

@@ -69,9 +69,9 @@ void http_attempt_drop(struct http_flight *flight)
 	(*under_way(flight))--;
 }
 
-static bool may_repeat(const struct http_flight *flight)
+bool http_attempt_may_repeat(const struct http_flight *flight)
 {
-	return flight->method == HTTP_GET && !flight->once;
+	return (flight->method == HTTP_GET || flight->safe) && !flight->once;
 }
 
 static void retry_or_end(struct http_flight *flight, int64_t asked, int err)
@@ -155,7 +155,7 @@ static void answered(struct http_flight *flight, long status)
 	flight->last_err = err;
 	if (status == 401 && !flight->renewed && !flight->upload) {
 		flight->state = HTTP_UNSIGNED;
-	} else if (error_is_transient(status) && may_repeat(flight)) {
+	} else if (error_is_transient(status) && http_attempt_may_repeat(flight)) {
 		retry_or_end(flight, flight->last.retry_after, err);
 	} else {
 		http_flight_end(flight, err);
@@ -204,7 +204,7 @@ static void failed(struct http_flight *flight, CURLcode code, long status)
 {
 	int err = error_of_attempt(flight, code);
 	bool repeat = is_connection_error(code) || code == CURLE_OK;
-	repeat = repeat && !flight->in.err && may_repeat(flight);
+	repeat = repeat && !flight->in.err && http_attempt_may_repeat(flight);
 
 	flight->uncertain = http_attempt_may_have_arrived(flight);
 	http_attempt_drop(flight);

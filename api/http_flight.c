@@ -33,6 +33,7 @@ struct http_flight *http_flight_new(struct http *http, const struct http_request
 	flight->method = request->method;
 	flight->background = request->background;
 	flight->once = request->once;
+	flight->safe = request->safe;
 	flight->created = clock_now_ms();
 	flight->last.retry_after = -1;
 	flight->in.sink = request->sink;
@@ -79,7 +80,7 @@ static void fill_answer(const struct http_flight *flight, int err, struct http_a
 	answer->err = err;
 	answer->attempts = flight->sent;
 	answer->maybe_done =
-		flight->method != HTTP_GET && err < 0 &&
+		flight->method != HTTP_GET && !flight->safe && err < 0 &&
 		(flight->easy ? http_attempt_may_have_arrived(flight) : flight->uncertain);
 }
 
@@ -108,7 +109,7 @@ void http_call_end(struct http_call *call, int err)
 		answer.body = flight->last.body;
 		flight->last.body = (struct strbuf){ 0 };
 	}
-	if (flight->method != HTTP_GET) {
+	if (flight->method != HTTP_GET && !flight->safe) {
 		http->writes++;
 	}
 	if (answer.err < 0 && answer.err != -ECANCELED) {

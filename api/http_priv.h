@@ -87,7 +87,7 @@ struct http_flight {
 	char *target; /* owned; of an upload, without the query */
 	char *body;   /* owned, wiped; NULL: none */
 	size_t body_len;
-	bool once;
+	bool once, safe;
 	uint64_t writes; /* http->writes when it came: later ones must not share it */
 
 	const struct http_upload *upload; /* borrowed; NULL: it is none */
@@ -152,7 +152,7 @@ struct http {
 	size_t active;    /* attempts under way, without the uploads */
 	size_t uploading; /* uploads under way */
 	bool multiplexed; /* the last answer came over HTTP/2 */
-	uint64_t writes;  /* requests other than GET that have ended */
+	uint64_t writes;  /* requests that may have changed something and have ended */
 
 	_Atomic uint64_t requests, retries, errors, connections, bytes;
 };
@@ -176,6 +176,7 @@ int64_t http_flight_deadline(const struct http_flight *flight);
 int http_flight_expired(const struct http_flight *flight, int64_t now);
 
 /* http_attempt.c */
+bool http_attempt_may_repeat(const struct http_flight *flight);
 /* Hands a queued flight to libcurl, or ends it. */
 void http_attempt_start(struct http_flight *flight);
 /* Takes it back, if libcurl has it. */

@@ -55,9 +55,9 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *arg)
 static int on_issue(void *arg, char *remote_ip, char *local_ip, int remote_port, int local_port)
 {
 	struct http_flight *flight = arg;
-	bool repeatable = flight->method == HTTP_GET && !flight->once;
 
-	if (flight->issued && !repeatable && http_attempt_may_have_arrived(flight)) {
+	if (flight->issued && !http_attempt_may_repeat(flight) &&
+		http_attempt_may_have_arrived(flight)) {
 		flight->resent = true;
 		return CURL_PREREQFUNC_ABORT;
 	}

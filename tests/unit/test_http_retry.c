@@ -390,6 +390,32 @@ static void test_writes_are_sent_once(void **state)
 	}
 }
 
+static void test_safe_requests_are_repeated(void **state)
+{
+	static const struct reply script[] = { GOOD, { "", 0, AFTER_CLOSE },
+		{ "HTTP/1.1 503 S\r\n" EMPTY, 0, AFTER_KEEP }, GOOD };
+	struct http_request request = { .method = HTTP_PUT,
+		.target = "/question",
+		.body = "{\"a\":1}",
+		.body_len = 7,
+		.safe = true };
+	struct bench bench;
+	cleanup(http_answer) struct http_answer first = { 0 };
+	cleanup(http_answer) struct http_answer answer = { 0 };
+
+	bench_start(&bench, script, COUNT(script), NULL, 2);
+	assert_int_equal(bench_do(&bench, HTTP_GET, "/t", LONG_MS, &first), 0);
+	request.deadline = bench_deadline(LONG_MS);
+	assert_int_equal(http_perform(bench.http, &request, &answer), 0);
+	assert_int_equal(server_requests(bench.server), 4);
+	for (unsigned i = 1; i < 4; i++) {
+		assert_non_null(strstr(server_request(bench.server, i), "PUT /question "));
+		assert_non_null(strstr(server_request(bench.server, i), "\r\n\r\n{\"a\":1}"));
+	}
+	assert_false(answer.maybe_done);
+	bench_stop(&bench);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -409,6 +435,7 @@ int main(void)
 		cmocka_unit_test(test_no_such_host),
 		cmocka_unit_test(test_no_tls),
 		cmocka_unit_test(test_writes_are_sent_once),
+		cmocka_unit_test(test_safe_requests_are_repeated),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
