@@ -268,7 +268,7 @@ void document_fetched(struct document *document, int64_t started, bool complete)
 	document->failure = 0;
 	document->failed_at = document->retry_at = 0;
 	document->small = 0;
-	document_wake(document);
+	ops_wake(&document->waiters);
 	fs_wake(document->fs);
 }
 
@@ -280,7 +280,7 @@ void document_failed(struct document *document, int64_t started, int err)
 	document->failed_start = started;
 	document->failure = err;
 	document->retry_at = now + RETRY_STALE_MS;
-	document_wake(document);
+	ops_wake(&document->waiters);
 	fs_wake(document->fs);
 }
 
@@ -336,7 +336,7 @@ int document_need(struct op *op, struct document *document)
 		document_refresh(document, false);
 	}
 	/* It fails at once only where there is no memory, or no engine any more. */
-	return document->fetching || op->peek ? op_wait_document(op, document) : document->failure;
+	return document->fetching || op->peek ? op_wait(op, &document->waiters) : document->failure;
 }
 
 /* One part of one item, asked for by itself. */
@@ -405,7 +405,7 @@ static void small_done(struct http_answer *answer, void *arg)
 	}
 	fs_lock(fs);
 	small_result(small, answer);
-	document_wake(small->document);
+	ops_wake(&small->document->waiters);
 	fs_unlock(fs);
 	small_destroy(small);
 }
@@ -490,7 +490,7 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 	}
 	if (item->fetching[kind] || document->fetching) {
 		op->fs->misses++;
-		return op_wait_document(op, document);
+		return op_wait(op, &document->waiters);
 	}
 	if (item->trouble && item->trouble->failure[kind]) {
 		int err = item->trouble->failure[kind];
@@ -528,5 +528,5 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 			return err;
 		}
 	}
-	return op_wait_document(op, document);
+	return op_wait(op, &document->waiters);
 }

@@ -7,7 +7,6 @@
 #include <utlist.h>
 
 #include "base/clock.h"
-#include "fs/document.h"
 #include "fs/fs.h"
 #include "fs/job.h"
 #include "fs/node.h"
@@ -26,6 +25,7 @@ struct op *op_create(struct fs *fs, fuse_req_t req, int (*step)(struct op *op), 
 	op->step = step;
 	op->node = node;
 	op->pid = fuse_req_ctx(req)->pid;
+	op->uid = fuse_req_ctx(req)->uid;
 	op->deadline = clock_now_ms() + fs->options->timeout;
 	return op;
 }
@@ -82,9 +82,9 @@ static void op_answer(struct op *op, int err)
 
 static void unlink_op(struct op *op)
 {
-	if (op->document) {
-		DL_DELETE(op->document->waiters, op);
-		op->document = NULL;
+	if (op->queue) {
+		DL_DELETE(*op->queue, op);
+		op->queue = NULL;
 	}
 	if (op->waits_in) {
 		*op->waits_in = NULL;
@@ -107,14 +107,14 @@ static void unwatch(struct op *op)
 	DL_DELETE2(op->fs->waiting, op, all_prev, all_next);
 }
 
-int op_wait_document(struct op *op, struct document *document)
+int op_wait(struct op *op, struct op **queue)
 {
 	if (op->peek) {
 		return -EAGAIN;
 	}
-	if (!op->document) {
-		op->document = document;
-		DL_APPEND(document->waiters, op);
+	if (!op->queue) {
+		op->queue = queue;
+		DL_APPEND(*queue, op);
 	}
 	return OP_WAIT;
 }
@@ -149,14 +149,14 @@ void op_finish(struct op *op, int err)
 	op_answer(op, err);
 }
 
-void document_wake(struct document *document)
+void ops_wake(struct op **queue)
 {
-	struct op *waiters = document->waiters;
-	document->waiters = NULL;
+	struct op *waiters = *queue;
+	*queue = NULL;
 	while (waiters) {
 		struct op *op = waiters;
 		DL_DELETE(waiters, op);
-		op->document = NULL;
+		op->queue = NULL;
 		int result = op->step(op);
 		if (result != OP_WAIT) {
 			op_finish(op, result);

@@ -2,8 +2,9 @@
  * One request of the kernel, which may have to wait without holding a thread.
  *
  * A step looks at what it needs and either answers (0, with op->reply filled in), fails (-errno),
- * or returns OP_WAIT after it has hung itself on a document or a job. When that has changed, the
- * step runs again from its start. Steps run under the lock of struct fs and never block.
+ * or returns OP_WAIT after it has hung itself on a queue (of a document, of a question) or a job.
+ * When that has changed, the step runs again from its start. Steps run under the lock of struct fs
+ * and never block.
  */
 #ifndef FS_OP_H
 #define FS_OP_H
@@ -17,7 +18,6 @@
 
 struct fs;
 struct node;
-struct document;
 struct job;
 
 enum reply_kind {
@@ -49,6 +49,7 @@ struct op {
 	int64_t began; /* a moment (fs.h): answers that were asked for since then are fresh */
 	int64_t deadline;
 	pid_t pid; /* the caller's, a thread's */
+	uid_t uid; /* the caller's */
 
 	struct node *node;     /* the inode, or the directory */
 	struct node *to_node;  /* rename, link */
@@ -67,8 +68,8 @@ struct op {
 
 	struct reply reply;
 
-	struct op *prev, *next;         /* in a document's waiters */
-	struct document *document;      /* waits for it */
+	struct op *prev, *next;         /* in a queue */
+	struct op **queue;              /* of those who wait for the same; NULL: in none */
 	struct job *job;                /* waits for it */
 	struct op **waits_in;           /* another place that knows it waits, to be cleared */
 	struct op *all_prev, *all_next; /* in fs->waiting */
@@ -81,11 +82,12 @@ struct op *op_create(struct fs *fs, fuse_req_t req, int (*step)(struct op *op), 
 /* Runs the first step and answers, or leaves it waiting. Takes the lock. Ends with the op. */
 void op_run(struct op *op);
 
-/* Under the lock: hangs the op on a document or job. Return OP_WAIT. */
-int op_wait_document(struct op *op, struct document *document);
+/* Under the lock: hangs the op on a queue (unless it waits in one already) or a job. Return
+ * OP_WAIT; an op that takes what is at hand gets -EAGAIN. */
+int op_wait(struct op *op, struct op **queue);
 int op_wait_job(struct op *op, struct job *job);
-/* Under the lock: runs the steps of all that wait for a document again. */
-void document_wake(struct document *document);
+/* Under the lock: runs the steps of all that wait in a queue again. */
+void ops_wake(struct op **queue);
 /* Under the lock: answers a waiting op, which ends; err is 0 or -errno. */
 void op_finish(struct op *op, int err);
 

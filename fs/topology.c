@@ -117,8 +117,8 @@ static enum listed is_listed(struct op *op, struct document *list, const char *n
 		if (!op->peek) {
 			document_refresh(list, false);
 		}
-		return list->fetching && op_wait_document(op, list) == OP_WAIT ? LISTED_WAIT
-									       : LISTED_UNKNOWN;
+		return list->fetching && op_wait(op, &list->waiters) == OP_WAIT ? LISTED_WAIT
+										: LISTED_UNKNOWN;
 	}
 	return document_find(list, name) ? LISTED_YES : LISTED_NO;
 }

@@ -436,7 +436,9 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found)
 {
-	struct op peek = { .fs = op->fs, .began = op->began, .pid = op->pid, .peek = true };
+	struct op peek = {
+		.fs = op->fs, .began = op->began, .pid = op->pid, .uid = op->uid, .peek = true
+	};
 	return tree_lookup(&peek, dir, name, ret_found);
 }
 
