@@ -121,12 +121,14 @@ void document_remove(struct item *item)
 	drop(item);
 }
 
-struct document *document_get(struct fs *fs, const struct document_kind *kind,
-	const char *environment, const char *cluster)
+struct document *document_get_named(struct fs *fs, const struct document_kind *kind,
+	const char *environment, const char *cluster, const char *name)
 {
 	char *target = kind->variables == 0   ? strdup(kind->target)
 		       : kind->variables == 1 ? url_target(kind->target, environment)
-					      : url_target(kind->target, environment, cluster);
+		       : kind->variables == 2
+			       ? url_target(kind->target, environment, cluster)
+			       : url_target(kind->target, environment, cluster, name);
 	struct document *document = NULL;
 	if (!target) {
 		return NULL;
@@ -144,8 +146,15 @@ struct document *document_get(struct fs *fs, const struct document_kind *kind,
 	*document = (struct document){ .fs = fs, .kind = kind, .target = target };
 	document->environment = kind->variables > 0 ? strdup(environment) : NULL;
 	document->cluster = kind->variables > 1 ? strdup(cluster) : NULL;
+	document->name = kind->variables > 2 ? strdup(name) : NULL;
 	HASH_ADD_KEYPTR(hh, fs->documents, target, strlen(target), document);
 	return document;
+}
+
+struct document *document_get(struct fs *fs, const struct document_kind *kind,
+	const char *environment, const char *cluster)
+{
+	return document_get_named(fs, kind, environment, cluster, NULL);
 }
 
 static void document_destroy(struct document *document)
@@ -159,6 +168,7 @@ static void document_destroy(struct document *document)
 	free(document->target);
 	free(document->environment);
 	free(document->cluster);
+	free(document->name);
 	free(document);
 }
 

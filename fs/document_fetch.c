@@ -26,7 +26,9 @@
 struct fetch {
 	struct stage *stage;
 	struct json_cutter cutter;
-	char *next; /* the target of the next page; owned */
+	char *next;        /* the target of the next page; owned */
+	struct strbuf all; /* of a single one: the elements of all pages so far */
+	size_t all_before; /* its length before this page */
 	int64_t deadline;
 	unsigned pages;
 	int err; /* of the cutting */
@@ -38,6 +40,7 @@ static void fetch_destroy(struct fetch *fetch)
 {
 	stage_destroy(fetch->stage);
 	json_cutter_finish(&fetch->cutter);
+	strbuf_wipe(&fetch->all);
 	free(fetch->next);
 	free(fetch);
 }
@@ -74,7 +77,13 @@ static int cut_page_data(struct fetch *fetch, struct json_slice data)
 	}
 	int err = 0;
 	while (err == 0 && json_next(&iter, NULL, &value)) {
-		err = cut_item(fetch, json_get(value, kind->name_member), value);
+		if (kind->single) {
+			strbuf_adds(&fetch->all, fetch->all.len > 0 ? "," : "");
+			strbuf_add(&fetch->all, value.text, value.len);
+			err = fetch->all.err;
+		} else {
+			err = cut_item(fetch, json_get(value, kind->name_member), value);
+		}
 	}
 	return err;
 }
@@ -117,6 +126,7 @@ static void page_begin(struct fetch *fetch)
 	json_cutter_init(&fetch->cutter, document->fs->options->max_answer, cut_member, fetch);
 	fetch->err = 0;
 	fetch->data = false;
+	fetch->all.len = fetch->all_before;
 }
 
 static int sink_data(void *arg, const char *bytes, size_t len)
@@ -139,27 +149,61 @@ static const struct http_sink sink = { .data = sink_data, .restart = sink_restar
 
 static void page_done(struct http_answer *answer, void *arg);
 
+/* One that comes as it is: neither in pages nor in parts. */
+static bool is_plain(const struct document_kind *kind)
+{
+	return kind->single && !kind->paged;
+}
+
+static enum http_method method_of(const struct document_kind *kind)
+{
+	return kind->question ? HTTP_PUT : HTTP_GET;
+}
+
 /* 0, or -errno: nothing was asked. */
 static int page_request(struct fetch *fetch, const char *target)
 {
+	const struct document_kind *kind = fetch->stage->document->kind;
 	page_begin(fetch);
 	struct http_request request = {
-		.method = HTTP_GET,
+		.method = method_of(kind),
 		.target = target,
+		.body = kind->question,
+		.body_len = kind->question ? strlen(kind->question) : 0,
+		.safe = true,
 		.deadline = fetch->deadline,
 		.background = fetch->background,
-		.sink = fetch->stage->document->kind->single ? NULL : &sink,
+		.sink = is_plain(kind) ? NULL : &sink,
 		.done = page_done,
 		.arg = fetch,
 	};
 	return http_submit(fetch->stage->document->fs->http, &request, NULL);
 }
 
+static const struct json_slice no_name = { "\"\"", 2 };
+
 static int cut_single(struct fetch *fetch, const struct http_answer *answer)
 {
-	struct json_slice value, name = { "\"\"", 2 };
+	struct json_slice value;
 	int err = json_check(strbuf_str(&answer->body), answer->body.len, &value, NULL);
-	return err < 0 ? err : cut_item(fetch, name, value);
+	if (err == 0 && json_type(value) !=
+				(fetch->stage->document->kind->array ? JSON_ARRAY : JSON_OBJECT)) {
+		err = -EBADMSG;
+	}
+	return err < 0 ? err : cut_item(fetch, no_name, value);
+}
+
+/* All pages are there. */
+static int cut_pages(struct fetch *fetch)
+{
+	struct strbuf text = STRBUF_INIT(fetch->all.len + 16);
+	strbuf_adds(&text, "{\"data\":[");
+	strbuf_add(&text, fetch->all.buf, fetch->all.len);
+	strbuf_adds(&text, "]}");
+	struct json_slice value = { text.buf, text.len };
+	int err = text.err ? text.err : cut_item(fetch, no_name, value);
+	strbuf_wipe(&text);
+	return err;
 }
 
 static int page_verdict(struct fetch *fetch, const struct http_answer *answer)
@@ -167,7 +211,7 @@ static int page_verdict(struct fetch *fetch, const struct http_answer *answer)
 	if (answer->err < 0) {
 		return answer->err;
 	}
-	if (fetch->stage->document->kind->single) {
+	if (is_plain(fetch->stage->document->kind)) {
 		return cut_single(fetch, answer);
 	}
 	if (fetch->err < 0) {
@@ -189,6 +233,7 @@ static void page_done(struct http_answer *answer, void *arg)
 	struct fs *fs = document->fs;
 	int err = page_verdict(fetch, answer);
 	fetch->pages++;
+	fetch->all_before = fetch->all.len;
 	if (err == 0 && fetch->next) {
 		char *next = steal(fetch->next);
 		err = page_request(fetch, next);
@@ -196,6 +241,8 @@ static void page_done(struct http_answer *answer, void *arg)
 		if (err == 0) {
 			return;
 		}
+	} else if (err == 0 && document->kind->single && document->kind->paged) {
+		err = cut_pages(fetch);
 	}
 	answer->err = err;
 	fs_lock(fs);
@@ -203,7 +250,8 @@ static void page_done(struct http_answer *answer, void *arg)
 		fs->check->status = answer->status;
 		snprintf(fs->check->trouble, sizeof(fs->check->trouble), "%s", answer->trouble);
 	} else if (err < 0 && err != -ECANCELED) {
-		journal_answer(fs->journal, "GET", document->target, answer, NULL);
+		journal_answer(fs->journal, http_method_name(method_of(document->kind)),
+			document->target, answer, NULL);
 	}
 	if (err < 0) {
 		document_failed(document, fetch->stage->started, err);
@@ -243,6 +291,7 @@ void document_refresh(struct document *document, bool background)
 		patience = REFRESH_STALE_MS;
 	}
 	fetch->stage = stage;
+	strbuf_init(&fetch->all, fs->options->max_answer);
 	fetch->deadline = now + patience;
 	fetch->background = background;
 	document->fetching = true;
@@ -290,6 +339,13 @@ static bool is_passing(int err)
 	return err != -EACCES && err != -ENOENT && err != -EINVAL && err != -EDQUOT;
 }
 
+/* Whether it may mean that an environment or cluster is gone. A 404 of a single one is its own. */
+static bool is_about_place(const struct document *document, int err)
+{
+	bool single = document->kind->single;
+	return err == -EACCES ? !single || document->name : err == -ENOENT && !single;
+}
+
 /* What a failed fetch means for an op that waited for it. */
 static int verdict(struct op *op, struct document *document, int64_t now)
 {
@@ -297,8 +353,7 @@ static int verdict(struct op *op, struct document *document, int64_t now)
 	if (is_passing(err)) {
 		return can_serve_stale(document, now) ? 0 : err;
 	}
-	if (document->environment && !document->kind->single &&
-		(err == -EACCES || err == -ENOENT || err == -EIO)) {
+	if (document->environment && is_about_place(document, err)) {
 		return topology_verdict(op, document, err);
 	}
 	/* A list that is not found says nothing about what it would list. */
@@ -316,6 +371,7 @@ int document_need(struct op *op, struct document *document)
 	}
 	if (!document->fetching && document->failure) {
 		if (document->kind->single && !is_passing(document->failure) &&
+			!is_about_place(document, document->failure) &&
 			now < MOMENT_MS(document->failed_at) + fs->options->ttl[TTL_NEGATIVE]) {
 			return document->failure;
 		}
