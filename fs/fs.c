@@ -16,6 +16,7 @@
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/ops.h"
+#include "fs/question.h"
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/save.h"
@@ -89,6 +90,7 @@ void fs_destroy(struct fs *fs)
 	folders_destroy(fs);
 	bases_destroy(fs);
 	documents_destroy(fs);
+	questions_destroy(fs);
 	touched_destroy(fs);
 	notifier_destroy(fs->notifier);
 	nodes_destroy(fs);
@@ -181,6 +183,7 @@ static void *clock_thread(void *arg)
 	while (!fs->stopping) {
 		int64_t now = clock_now_ms();
 		int64_t wait = sooner(folders_tick(fs, now), ops_watch(fs));
+		wait = sooner(wait, questions_tick(fs, now));
 		if (now >= save_at) {
 			fs_unlock(fs);
 			save_times(fs);

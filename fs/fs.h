@@ -18,6 +18,7 @@
 #include "base/table.h"
 #include "fs/options.h"
 
+struct asked;
 struct auth;
 struct document;
 struct folder;
@@ -59,6 +60,7 @@ struct fs {
 	struct table bases;         /* lock; by inode number (bases.h) */
 	struct op *waiting;         /* lock */
 	struct times *times;        /* lock */
+	struct asked *asked;        /* lock; what questions were answered */
 	struct touched *touched;    /* lock; what chmod and utimens set on views */
 	struct journal *journal;    /* has its own lock */
 	struct notifier *notifier;  /* has its own lock */

@@ -223,6 +223,24 @@ void journal_message(
 	strbuf_wipe(&message);
 }
 
+void journal_explain(const struct http_answer *answer, const char *what,
+	const struct config *secrets, struct strbuf *out)
+{
+	if (answer->status) {
+		strbuf_addf(out, "%s: the API answered %ld.\n", what, answer->status);
+	} else {
+		strbuf_addf(out, "%s: the API did not answer (%s%s%s).\n", what,
+			strerror(-answer->err), answer->trouble[0] ? ": " : "", answer->trouble);
+	}
+	journal_message(answer, secrets, out);
+	if (out->len > 0 && out->buf[out->len - 1] != '\n') {
+		strbuf_addc(out, '\n');
+	}
+	if (answer->request_id[0]) {
+		strbuf_addf(out, "request id: %s\n", answer->request_id);
+	}
+}
+
 void journal_answer(struct journal *journal, const char *method, const char *target,
 	const struct http_answer *answer, const struct config *secrets)
 {

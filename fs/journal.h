@@ -36,6 +36,10 @@ void journal_answer(struct journal *journal, const char *method, const char *tar
 void journal_message(
 	const struct http_answer *answer, const struct config *secrets, struct strbuf *out);
 
+/* Appends, for a person, what became of a request: `what` says which one. */
+void journal_explain(const struct http_answer *answer, const char *what,
+	const struct config *secrets, struct strbuf *out);
+
 /* Appends a text of the API, the secret values of `secrets` (NULL: none) and the credentials
  * blotted out, what is not printable escaped. */
 void journal_clean(const char *text, size_t len, const struct config *secrets, struct strbuf *out);

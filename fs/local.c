@@ -8,6 +8,7 @@
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/ops.h"
+#include "fs/question.h"
 #include "fs/times.h"
 
 struct local *local_create(struct fs *fs, struct folder *folder, enum local_role role, mode_t mode)
@@ -35,6 +36,7 @@ void local_destroy(struct local *local)
 {
 	if (local) {
 		entries_clear(&local->entries);
+		question_destroy(local->question);
 		release_bytes(local);
 		free(local);
 	}
@@ -57,10 +59,12 @@ void local_wipe_unreachable(struct node *node)
 	local->spent = true;
 }
 
-/* A draft is too large for the API, a scratch file for this filesystem. */
+/* What is to be sent is too large for the API, a scratch file for this filesystem. */
 static int too_large(const struct local *local)
 {
-	return local->role == LOCAL_DRAFT || local->role == LOCAL_WORD ? -EFBIG : -ENOSPC;
+	bool sent = local->role == LOCAL_DRAFT || local->role == LOCAL_WORD ||
+		    local->role == LOCAL_QUESTION;
+	return sent ? -EFBIG : -ENOSPC;
 }
 
 /* Room for `size` bytes; what is new is zero. */

@@ -20,6 +20,7 @@
 struct folder;
 struct fs;
 struct node;
+struct question;
 
 enum local_role {
 	LOCAL_SCRATCH, /* never sent */
@@ -27,6 +28,7 @@ enum local_role {
 	LOCAL_WORD,    /* the draft of a file with a store operation */
 	LOCAL_SINK,    /* under a read-only file's name: accepted and dropped */
 	LOCAL_NOTE,    /* config.json.error: made here, read-only */
+	LOCAL_QUESTION /* what an open file asks: sent when it is read or closed */
 };
 
 /* A name in a local directory; holds a reference on its node. */
@@ -45,7 +47,8 @@ struct local {
 	unsigned links;
 	char *data; /* bytes, or a link's target */
 	size_t size, allocated;
-	struct entry *entries; /* of a directory */
+	struct entry *entries;     /* of a directory */
+	struct question *question; /* of a LOCAL_QUESTION; owned */
 
 	/* Of a draft. */
 	uint64_t changes; /* moves with every change */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
 #include "fs/node.h"
+#include "fs/question.h"
 #include "fs/route.h"
 
 #define BLOCK_BYTES 4096
@@ -108,11 +110,14 @@ static int step_getattr(struct op *op)
 {
 	struct node *node = op->node;
 	int64_t valid = 0;
+	int result = 0;
 	if (!node->local && S_ISDIR(node->route->mode)) {
-		int result = tree_check_dir(op, node, &valid);
-		if (result != 0) {
-			return result;
-		}
+		result = tree_check_dir(op, node, &valid);
+	} else if (node->route && node->route->ask) {
+		result = question_load(op, node);
+	}
+	if (result != 0) {
+		return result;
 	}
 	op->reply.kind = REPLY_ATTR;
 	op->reply.attr_timeout = seconds(valid);
@@ -126,6 +131,30 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
 	struct op *op = op_create(fs, req, step_getattr, ops_node(fs, ino));
 	(void)fi;
 	if (op) {
+		op_run(op);
+	}
+}
+
+/* The mount itself is not read-only where this program is, for questions are written all the same.
+ */
+static int step_access(struct op *op)
+{
+	const struct node *node = op->node;
+	bool question = node->route && node->route->ask;
+	return op->flags & W_OK && !question ? -EROFS : 0;
+}
+
+static void ops_access(fuse_req_t req, fuse_ino_t ino, int mask)
+{
+	struct fs *fs = ops_fs(req);
+	if (!fs->options->ro) {
+		/* The kernel never asks again. */
+		fuse_reply_err(req, ENOSYS);
+		return;
+	}
+	struct op *op = op_create(fs, req, step_access, ops_node(fs, ino));
+	if (op) {
+		op->flags = (unsigned)mask;
 		op_run(op);
 	}
 }
@@ -192,6 +221,7 @@ const struct fuse_lowlevel_ops ops = {
 	.forget_multi = ops_forget_multi,
 	.getattr = ops_getattr,
 	.setattr = ops_setattr,
+	.access = ops_access,
 	.readlink = ops_readlink,
 	.mknod = ops_mknod,
 	.mkdir = ops_mkdir,

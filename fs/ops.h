@@ -22,6 +22,8 @@ struct handle {
 	bool writes;            /* opened for writing */
 	bool wrote;             /* has written since its last flush */
 	bool active;            /* counts in its file's writers */
+	bool asked;             /* of a question: nothing was read since it was written */
+	size_t start; /* where its first byte was written, or that of its answer is read */
 };
 
 extern const struct fuse_lowlevel_ops ops;
@@ -78,7 +80,7 @@ struct entry **ops_entries(struct fs *fs, struct node *dir);
 void ops_touch(struct fs *fs, struct node *dir);
 /* Whether a name is taken; ret_result: -EEXIST, OP_WAIT, or why that cannot be told. */
 bool ops_exists(struct op *op, struct node *dir, const char *name, int *ret_result);
-/* An op on a name in a directory; NULL: it was answered. */
+/* An op that changes a name in a directory; NULL: it was answered. */
 struct op *ops_name_op(
 	fuse_req_t req, fuse_ino_t ino, const char *name, int (*step)(struct op *op));
 

@@ -12,6 +12,7 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 #include "fs/process.h"
+#include "fs/question.h"
 #include "fs/route.h"
 #include "fs/times.h"
 
@@ -80,9 +81,14 @@ static int check_uncached(struct fs *fs, struct node *node)
 	return -ESTALE;
 }
 
+static bool is_question(const struct node *node)
+{
+	return node->route && node->route->ask;
+}
+
 static int check_writable(struct fs *fs, const struct node *node)
 {
-	if (fs->options->ro) {
+	if (fs->options->ro && !is_question(node)) {
 		return -EROFS;
 	}
 	if (node->local) {
@@ -92,8 +98,12 @@ static int check_writable(struct fs *fs, const struct node *node)
 }
 
 /* A view becomes a draft with its first change, and stands under its name from then on. */
-static int begin_change(struct fs *fs, struct node *node)
+static int begin_change(const struct op *op, struct node *node)
 {
+	struct fs *fs = op->fs;
+	if (is_question(node)) {
+		return question_begin(op, node);
+	}
 	struct folder *folder = folder_of_file(fs, node);
 	struct slot *slot = slot_of_file(fs, node);
 	if (!node->local) {
@@ -129,16 +139,16 @@ static int part_from_other_writer(struct node *node, pid_t pid)
 	return -ESTALE;
 }
 
-static int truncate_node(struct fs *fs, struct node *node, size_t size)
+static int truncate_node(const struct op *op, struct node *node, size_t size)
 {
 	size_t old = node->local ? node->local->size : node->size;
-	if (size == old) {
+	if (size == old && !is_question(node)) {
 		if (node->local && node->local->role == LOCAL_SCRATCH) {
-			node->local->mtime = times_now(fs->times);
+			node->local->mtime = times_now(op->fs->times);
 		}
 		return 0;
 	}
-	int err = begin_change(fs, node);
+	int err = begin_change(op, node);
 	return err < 0 ? err : local_truncate(node->local, size);
 }
 
@@ -188,6 +198,13 @@ static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, b
 	return handle;
 }
 
+/* One that is being asked is its writer's alone: nothing leads to it but a link to an open file,
+ * and whoever comes by one is to look again. */
+static int open_question(struct op *op, struct node *node)
+{
+	return node->local ? -ESTALE : wants_write(&op->fi) ? 0 : question_load(op, node);
+}
+
 static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 {
 	struct fs *fs = op->fs;
@@ -205,9 +222,12 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (err == 0 && writes) {
 		err = part_from_other_writer(node, pid);
 	}
+	if (err == 0 && is_question(node)) {
+		err = open_question(op, node);
+	}
 	struct handle *handle = err == 0 ? open_handle(fs, node, pid, writes) : NULL;
 	if (!handle) {
-		return err < 0 ? err : -ENOMEM;
+		return err != 0 ? err : -ENOMEM;
 	}
 	struct slot *slot = writes ? slot_of_file(fs, node) : NULL;
 	if (notes) {
@@ -218,7 +238,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		slot->writer_pid = pid;
 	}
 	if (op->fi.flags & O_TRUNC) {
-		err = truncate_node(fs, node, 0);
+		err = truncate_node(op, node, 0);
 		handle->wrote = node->local != NULL;
 	}
 	if (err < 0) {
@@ -229,6 +249,8 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	op->fi.fh = (uintptr_t)handle;
 	op->fi.keep_cache = !node->local && node->cached;
 	op->fi.noflush = !writes;
+	/* What is read is not what was written. */
+	op->fi.direct_io = writes && is_question(node);
 	op->reply.kind = kind;
 	return 0;
 }
@@ -283,24 +305,16 @@ static int step_create(struct op *op)
 void ops_create(
 	fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
-	struct fs *fs = ops_fs(req);
-	struct op *op = op_create(fs, req, step_create, ops_node(fs, parent));
+	struct op *op = ops_name_op(req, parent, name, step_create);
 	if (op) {
-		op->name = strdup(name);
 		op->mode = S_IFREG | (mode & 07777);
 		op->fi = *fi;
 		op_run(op);
 	}
 }
 
-static int step_read(struct op *op)
+static int reply_data(struct op *op, const char *text, size_t len, size_t offset)
 {
-	const struct handle *handle = handle_of(&op->fi);
-	const struct local *local = handle->node->local;
-	bool own = handle->text && !(handle->writes && local);
-	const char *text = own ? handle->text : local->data;
-	size_t len = own ? handle->len : local->size;
-	size_t offset = (size_t)op->offset;
 	size_t count = offset >= len ? 0 : len - offset < op->size ? len - offset : op->size;
 	op->reply = (struct reply){ .kind = REPLY_DATA, .len = count };
 	/* A copy: the file may be closed, or written to, before the answer is out. */
@@ -312,6 +326,43 @@ static int step_read(struct op *op)
 		memcpy(op->reply.owned, text + offset, count);
 	}
 	return 0;
+}
+
+/* The answer, of which the first byte is where the question ended, until somebody goes back. */
+static int read_answer(struct op *op, struct handle *handle)
+{
+	struct node *node = handle->node;
+	const struct local *local = node->local;
+	size_t offset = (size_t)op->offset;
+	if (!local) {
+		int result = question_load(op, node);
+		return result != 0 ? result : reply_data(op, node->part->text, node->size, offset);
+	}
+	if (handle->asked) {
+		handle->asked = false;
+		handle->start = offset == handle->start + local->size ? offset : 0;
+	} else if (offset < handle->start) {
+		handle->start = 0;
+	}
+	int result = question_commit(op, node);
+	if (result != 0) {
+		return result;
+	}
+	const struct part *answer = local->question->answer;
+	return reply_data(
+		op, answer ? answer->text : NULL, answer ? answer->len : 0, offset - handle->start);
+}
+
+static int step_read(struct op *op)
+{
+	struct handle *handle = handle_of(&op->fi);
+	const struct local *local = handle->node->local;
+	if (handle->writes && is_question(handle->node)) {
+		return read_answer(op, handle);
+	}
+	bool own = handle->text && !(handle->writes && local);
+	return reply_data(op, own ? handle->text : local->data, own ? handle->len : local->size,
+		(size_t)op->offset);
 }
 
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
@@ -326,13 +377,34 @@ void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fus
 	}
 }
 
+/* From an offset in the file to one in the question: its first byte is wherever somebody begins to
+ * write. */
+static int place_in_question(const struct op *op, struct handle *handle, bool first, size_t *offset)
+{
+	handle->asked = true;
+	if (first) {
+		handle->start = *offset;
+	}
+	if (*offset < handle->start) {
+		return -EINVAL;
+	}
+	bool appends = op->fi.flags & O_APPEND;
+	*offset = appends ? handle->node->local->size : *offset - handle->start;
+	return 0;
+}
+
 static int step_write(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
 	struct node *node = handle->node;
-	int err = begin_change(op->fs, node);
+	size_t offset = (size_t)op->offset;
+	bool first = is_question(node) && question_is_over(node);
+	int err = begin_change(op, node);
+	if (err == 0 && is_question(node)) {
+		err = place_in_question(op, handle, first, &offset);
+	}
 	if (err == 0) {
-		err = local_write(node->local, op->bytes, op->size, (size_t)op->offset);
+		err = local_write(node->local, op->bytes, op->size, offset);
 	}
 	/* libfuse keeps its buffer for the next request, which may be long in coming. */
 	explicit_bzero(op->bytes, op->size);
@@ -366,6 +438,9 @@ static int commit(struct op *op, struct handle *handle)
 {
 	struct node *node = handle->node;
 	struct local *local = node->local;
+	if (local && local->question) {
+		return question_commit(op, node);
+	}
 	if (!handle->wrote || !local) {
 		return 0;
 	}
@@ -456,7 +531,7 @@ static int set_size(struct op *op)
 		err = check_uncached(op->fs, node);
 	}
 	if (err == 0) {
-		err = truncate_node(op->fs, node, size);
+		err = truncate_node(op, node, size);
 	}
 	if (err == 0 && handle) {
 		handle->wrote |= node->local != NULL;
@@ -473,6 +548,9 @@ static int step_setattr(struct op *op)
 	const struct options *options = op->fs->options;
 	bool other_uid = op->to_set & FUSE_SET_ATTR_UID && op->attr.st_uid != options->uid;
 	bool other_gid = op->to_set & FUSE_SET_ATTR_GID && op->attr.st_gid != options->gid;
+	if (options->ro && !is_question(op->node)) {
+		return -EROFS;
+	}
 	if (other_uid || other_gid) {
 		return -EPERM;
 	}

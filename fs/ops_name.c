@@ -63,6 +63,10 @@ bool ops_exists(struct op *op, struct node *dir, const char *name, int *ret_resu
 struct op *ops_name_op(fuse_req_t req, fuse_ino_t ino, const char *name, int (*step)(struct op *op))
 {
 	struct fs *fs = ops_fs(req);
+	if (fs->options->ro) {
+		fuse_reply_err(req, EROFS);
+		return NULL;
+	}
 	struct op *op = op_create(fs, req, step, ops_node(fs, ino));
 	if (op) {
 		op->name = strdup(name);
@@ -158,7 +162,7 @@ static int step_mkdir(struct op *op)
 		return result;
 	}
 	if (connector) {
-		return op->fs->options->ro ? -EROFS : make_connector_dir(op);
+		return make_connector_dir(op);
 	}
 	struct found found = { 0 };
 	if (ops_fixed_route(op->node, op->name)) {
@@ -228,9 +232,6 @@ static int step_unlink(struct op *op)
 	if (!route) {
 		return -ENOENT;
 	}
-	if (fs->options->ro) {
-		return -EROFS;
-	}
 	struct slot *slot = folder_writes(folder, route, op->pid, now);
 	if (!slot) {
 		folder->hidden_until[route->face] = now + fs->options->delete_delay;
@@ -297,9 +298,6 @@ static int step_rmdir(struct op *op)
 	if (folder->made || folder_keeps(folder)) {
 		folder->made = folder->kept = false;
 		return 0;
-	}
-	if (fs->options->ro) {
-		return -EROFS;
 	}
 	if (fs->options->no_delete) {
 		return -EPERM;

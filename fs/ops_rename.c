@@ -180,9 +180,6 @@ static int step_rename(struct op *op)
 	if (!folder || !to_folder) {
 		return -ENOMEM;
 	}
-	if (op->fs->options->ro) {
-		return -EROFS;
-	}
 	return folder == to_folder ? rename_in_folder(op, folder) : -EXDEV;
 }
 
@@ -228,9 +225,6 @@ static int step_link(struct op *op)
 	int result;
 	if (!tree_is_local_dir(op->to_node) || (!node->local && !S_ISREG(node->route->mode))) {
 		return -EPERM;
-	}
-	if (op->fs->options->ro) {
-		return -EROFS;
 	}
 	if (ops_exists(op, op->to_node, op->to_name, &result)) {
 		return result;

@@ -34,7 +34,7 @@ struct options {
 	mode_t umask;
 	bool allow_other;
 	/* All that libfuse is to be told with one -o: what was given for it, and fsname, subtype,
-	 * allow_other, default_permissions and ro as they follow from the rest. NULL after -h or
+	 * allow_other and default_permissions as they follow from the rest. NULL after -h or
 	 * -V. */
 	char *fuse_options;
 };

@@ -363,9 +363,6 @@ int options_gather_fuse(struct reading *reading)
 	if (options->allow_other || reading->permissions) {
 		add_fuse(&all, "default_permissions", NULL);
 	}
-	if (options->ro) {
-		add_fuse(&all, "ro", NULL);
-	}
 	if (reading->fuse.len > 0) {
 		strbuf_adds(&all, all.len > 0 ? "," : "");
 		strbuf_add(&all, reading->fuse.buf, reading->fuse.len);

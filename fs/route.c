@@ -5,6 +5,7 @@
 #include "fs/by_name.h"
 #include "fs/connectors.h"
 #include "fs/control.h"
+#include "fs/plugins.h"
 #include "fs/save.h"
 #include "fs/state_word.h"
 #include "fs/topology.h"
@@ -88,6 +89,18 @@ const struct route routes[ROUTES] = {
 		.mode = READABLE,
 		.document = &document_plugins,
 		.render = view_json },
+
+	[ROUTE_VALIDATE] = { .parent = ROUTE_PLUGIN,
+		.name = "validate.json",
+		.mode = WRITABLE,
+		.unlisted = true,
+		.compose = plugin_verdict,
+		.ask = plugin_ask },
+	[ROUTE_TEMPLATE] = { .parent = ROUTE_PLUGIN,
+		.name = "template.json",
+		.mode = READABLE,
+		.unlisted = true,
+		.compose = plugin_template },
 
 	[ROUTE_BY_NAME] = { .parent = ROUTE_ROOT,
 		.name = "by-name",

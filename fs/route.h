@@ -13,6 +13,7 @@
 
 struct node;
 struct op;
+struct question;
 
 enum variable {
 	VAR_NONE,
@@ -41,6 +42,8 @@ enum route_id {
 	ROUTE_PLUGINS,
 	ROUTE_PLUGIN,
 	ROUTE_PLUGIN_JSON,
+	ROUTE_VALIDATE,
+	ROUTE_TEMPLATE,
 	ROUTE_BY_NAME,
 	ROUTE_BY_NAME_ENVIRONMENT,
 	ROUTE_BY_NAME_CLUSTER,
@@ -89,6 +92,9 @@ struct route {
 	 * NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
 	int (*save)(
 		struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
+	/* Files that are written and then answer (question.h): sends what is asked. 0, or -errno
+	 * with the reason in question->why. */
+	int (*ask)(struct question *question, const char *text, size_t len);
 	/* Files that take a word: what was written becomes a request. 0, OP_WAIT or -errno. */
 	int (*store)(struct op *op, struct node *dir, const char *text, size_t len);
 };

@@ -28,19 +28,7 @@ static char *target_of(const struct save *save, const char *pattern)
 void save_explain(struct save *save, const char *what, const struct http_answer *answer)
 {
 	save->told = true;
-	if (answer->status) {
-		strbuf_addf(&save->why, "%s: the API answered %ld.\n", what, answer->status);
-	} else {
-		strbuf_addf(&save->why, "%s: the API did not answer (%s%s%s).\n", what,
-			strerror(-answer->err), answer->trouble[0] ? ": " : "", answer->trouble);
-	}
-	journal_message(answer, &save->hidden, &save->why);
-	if (save->why.len > 0 && save->why.buf[save->why.len - 1] != '\n') {
-		strbuf_addc(&save->why, '\n');
-	}
-	if (answer->request_id[0]) {
-		strbuf_addf(&save->why, "request id: %s\n", answer->request_id);
-	}
+	journal_explain(answer, what, &save->hidden, &save->why);
 }
 
 /* Notes which of the values to be sent must not be repeated: those that are masked live, or stand

@@ -16,6 +16,7 @@
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/op.h"
+#include "fs/question.h"
 #include "fs/route.h"
 #include "fs/times.h"
 #include "fs/topology.h"
@@ -218,8 +219,9 @@ static int lookup_composed(struct op *op, struct node *dir, const char *name,
 static int lookup_file(struct op *op, struct node *dir, const char *name, const struct route *route,
 	struct found *found)
 {
-	return route->compose ? lookup_composed(op, dir, name, route, found)
-			      : lookup_document_file(op, dir, name, route, found);
+	return route->ask       ? question_lookup(op, dir, name, route, found)
+	       : route->compose ? lookup_composed(op, dir, name, route, found)
+				: lookup_document_file(op, dir, name, route, found);
 }
 
 static int lookup_directory(struct node *dir, const char *name, const struct route *route,
@@ -411,8 +413,10 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 		return lookup_in_folder(op, dir, name, route, ret_found);
 	}
 	if (!route) {
-		ret_found->valid_ms = op->fs->options->ttl[TTL_NEGATIVE];
-		return -ENOENT;
+		struct node *note;
+		bool is_note = question_note(op->fs, dir, name, op->uid, &note);
+		ret_found->valid_ms = is_note ? 0 : op->fs->options->ttl[TTL_NEGATIVE];
+		return is_note && note ? found_local(ret_found, note) : -ENOENT;
 	}
 	if (dir->route->children) {
 		return lookup_computed(op, dir, name, route, ret_found);

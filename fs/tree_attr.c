@@ -9,6 +9,7 @@
 #include "fs/local.h"
 #include "fs/node.h"
 #include "fs/op.h"
+#include "fs/question.h"
 #include "fs/route.h"
 #include "fs/times.h"
 #include "fs/topology.h"
@@ -113,7 +114,10 @@ static void attr_local(const struct node *node, struct stat *attr)
 	const struct local *local = node->local;
 	attr->st_mode = local->mode;
 	attr->st_nlink = S_ISDIR(local->mode) ? local_directory_links(local) : local_links(local);
-	attr->st_size = (off_t)(S_ISDIR(local->mode) ? IO_BYTES : local->size);
+	const struct part *answer = local->question ? local->question->answer : NULL;
+	attr->st_size = (off_t)(S_ISDIR(local->mode) ? IO_BYTES
+				: answer             ? answer->len
+						     : local->size);
 	attr->st_mtim = local->mtime;
 }
 

@@ -12,6 +12,7 @@
 #include "fs/name.h"
 #include "fs/node.h"
 #include "fs/op.h"
+#include "fs/question.h"
 #include "fs/route.h"
 #include "fs/topology.h"
 #include "fs/tree.h"
@@ -174,6 +175,9 @@ int tree_list(struct op *op, struct node *dir, struct name_list *ret_list)
 	} else {
 		const struct route *child = route_variable_child(dir->route);
 		result = add_literals(&list, dir->route);
+		if (result == 0) {
+			result = question_list_notes(op, dir, visit, &list);
+		}
 		if (result == 0 && child && child->document) {
 			result = list_items(op, dir, child, &list);
 		} else if (result == 0 && dir->route->children) {

@@ -12,4 +12,9 @@ int view_status(const struct part *part, struct strbuf *out);
 /* state: its one word. */
 int view_state(const struct part *part, struct strbuf *out);
 
+/* template.json: a configuration to start from, made of a plugin's verdict on an empty one: the
+ * class, the settings that are required, then those that have recommended values. -EBADMSG where it
+ * is no verdict. */
+int view_template(const char *class, const struct part *verdict, struct strbuf *out);
+
 #endif

@@ -337,10 +337,10 @@ class Emulator:
         assert 200 <= status < 300, f"{method} /_emulator/{path} {text}: {status} {answer}"
         return json.loads(answer) if answer.strip() else None
 
-    def api(self, path):
+    def api(self, path, method="GET", body=None):
         """What the API itself answers, as text; requests() leaves it out."""
         login = base64.b64encode(f"{KEY}:{SECRET}".encode()).decode()
-        status, text = self.ask("GET", path, headers={
+        status, text = self.ask(method, path, None if body is None else json.dumps(body), {
             "Authorization": "Basic " + login, "User-Agent": OBSERVER})
         assert status == 200, f"{path}: {status} {text}"
         return text

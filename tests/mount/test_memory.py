@@ -232,3 +232,15 @@ def test_after_scratch(w):
     assert copies(w.mounted, b"canary-scratch") == 1
     w.process.unlink(path)
     assert_gone(w, "canary-scratch")
+
+
+def test_after_a_question(w):
+    """Refused, it is kept in one copy; gone with the next one that is answered."""
+    plugin = w.mounted.cluster(w.site) / "connector-plugins" / samples.PLAIN["connector.class"]
+    w.api.fault(method="PUT", path="/validate$", status=400)
+    with fails(errno.EINVAL):
+        w.process.write(plugin / "validate.json", text_with(w, "canary-asked"))
+    poll(lambda: copies(w.mounted, b"canary-asked") == 1, 2)
+    w.process.write(plugin / "validate.json", text_with(w, "canary-answered"))
+    assert w.process.listdir(plugin) == ["plugin.json"]
+    assert_gone(w, "canary-asked", "canary-answered")

@@ -127,8 +127,8 @@ static void test_patterns(void **state)
 static void look_at_operations(const struct route *route)
 {
 	bool writes = S_ISREG(route->mode) && (route->mode & WRITE_BITS) != 0;
-	bool saves = route->store || route->save;
-	assert_false(route->store && route->save);
+	bool saves = route->store || route->save || route->ask;
+	assert_true(!!route->store + !!route->save + !!route->ask <= 1);
 	assert_int_equal(writes, saves);
 	if (is_dir(route)) {
 		assert_true(!route->render && !route->compose);

@@ -71,6 +71,42 @@ static void test_no_room(void **state)
 	part_unref(part);
 }
 
+static void test_template(void **state)
+{
+	static const struct {
+		const char *configs, *wanted; /* NULL: no verdict */
+	} rows[] = {
+		{ "[]", "" },
+		{ "{}", NULL },
+		{ "[null, 7, [], {}, {\"definition\":{\"required\":true}}]", "" },
+		{ "[{\"definition\":{\"name\":\"a\",\"required\":true}}]", ",\n  \"a\": \"\"" },
+		{ "[{\"definition\":{\"name\":\"a\",\"required\":true,\"default_value\":7}}]",
+			",\n  \"a\": \"\"" },
+		{ "[{\"definition\":{\"name\":\"a\",\"required\":\"true\"}}]", "" },
+		{ "[{\"definition\":{\"name\":\"a\"},\"value\":{\"recommended_values\":[\"{{x}}\"]}}]",
+			",\n  \"a\": \"\"" },
+		{ "[{\"definition\":{\"name\":\"a\"},\"value\":{\"recommended_values\":{\"b\":\"c\"}}}]",
+			"" },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup(strbuf) struct strbuf text = STRBUF_INIT(1024);
+		cleanup(strbuf) struct strbuf out = STRBUF_INIT(1024);
+		cleanup(strbuf) struct strbuf wanted = STRBUF_INIT(1024);
+		strbuf_addf(&text, "{\"configs\":%s}", rows[i].configs);
+		struct part *part = part_create(text.buf, text.len);
+		int err = view_template("a\"b", part, &out);
+		part_unref(part);
+		assert_int_equal(err, rows[i].wanted ? 0 : -EBADMSG);
+		if (rows[i].wanted) {
+			strbuf_addf(&wanted, "{\n  \"connector.class\": \"a\\\"b\"%s\n}\n",
+				rows[i].wanted);
+			assert_string_equal(strbuf_str(&out), wanted.buf);
+		}
+	}
+	cleanup(strbuf) struct strbuf out = STRBUF_INIT(1024);
+	assert_int_equal(view_template("a", NULL, &out), -EBADMSG);
+}
+
 static void test_parts(void **state)
 {
 	struct part *one = part_create("{}", 2), *two = part_create("{}", 2);
@@ -101,6 +137,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_views),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_template),
 		cmocka_unit_test(test_parts),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
