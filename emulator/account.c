@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
+#include "emulator/artifacts.h"
 #include "emulator/json.h"
 #include "emulator/mem.h"
 #include "emulator/tables.h"
@@ -15,6 +17,9 @@ void account_init(struct account *account)
 		.provisioning_ms = 1000,
 		.offsets_ms = 2000,
 		.offsets_reads = 2,
+		.processing_ms = 2000,
+		.processing_reads = 2,
+		.upload_expiry_ms = 3600000,
 	};
 }
 
@@ -24,6 +29,16 @@ void account_finish(struct account *account)
 	struct environment *next;
 	HASH_ITER (hh, account->environments, environment, next) {
 		account_remove_environment(account, environment);
+	}
+	struct artifact *artifact;
+	struct artifact *next_artifact;
+	DL_FOREACH_SAFE (account->artifacts, artifact, next_artifact) {
+		artifact_destroy(artifact);
+	}
+	struct upload *upload;
+	struct upload *next_upload;
+	DL_FOREACH_SAFE (account->uploads, upload, next_upload) {
+		upload_destroy(upload);
 	}
 }
 

@@ -97,12 +97,19 @@ struct environment {
 
 struct account {
 	struct environment *environments; /* owned, by id */
-	uint64_t seq;                     /* of environments and clusters */
+	uint64_t seq;                     /* of all that is in paginated lists */
 	uint64_t ids;                     /* connector ids given so far */
 	int64_t settle_ms;
 	int64_t provisioning_ms;
 	int64_t offsets_ms;    /* requests to alter offsets end that late, */
 	int64_t offsets_reads; /* or when their status was read that often */
+	int64_t processing_ms; /* of versions of custom plugins, likewise */
+	int64_t processing_reads;
+	int64_t upload_expiry_ms;   /* of presigned URLs */
+	struct artifact *artifacts; /* owned, in order of creation */
+	struct upload *uploads;     /* likewise */
+	uint64_t artifact_ids;      /* given so far */
+	uint64_t upload_ids;        /* given so far */
 };
 
 void account_init(struct account *account);
@@ -146,8 +153,13 @@ const char *state_name(enum connector_state state);
 /* -EINVAL if there is no such state. */
 int state_parse(const char *name, enum connector_state *ret_state);
 
+/* `prefix` and six letters that differ for every id counted. */
+void account_new_id(uint64_t *count, const char *prefix, char id[24]);
+/* Drops the texts kept of what this plugin runs. */
+void account_forget_texts(struct account *account, const struct plugin *plugin);
+
 /* The plugin a config names; NULL if there is none. */
-const struct plugin *config_plugin(const struct config *config);
+const struct plugin *config_plugin(const struct account *account, const struct config *config);
 /* Changes, seen by reads from `now` on (or later, see settle_ms).
  * `config` is consumed; it must be the only reference and name a plugin, and
  * gets the settings that are the API's own. connector_create needs the name to

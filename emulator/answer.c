@@ -155,11 +155,12 @@ static void spoil(const struct effect *effect, struct reply *reply)
 	}
 }
 
-static void arrive(struct emulator *emulator, struct request *request, struct effect *effect)
+void answer_begin(struct emulator *emulator, struct request *request)
 {
 	uint64_t *number =
 		MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)
 			->socket_context;
+	request->effect = mem_alloc(sizeof(*request->effect));
 	pthread_mutex_lock(&emulator->lock);
 	snprintf(request->id, sizeof(request->id), "%s%016" PRIx64, emulator->id_prefix,
 		++emulator->requests);
@@ -168,9 +169,22 @@ static void arrive(struct emulator *emulator, struct request *request, struct ef
 			*number = ++emulator->connections;
 		}
 		request->record = journal_add(&emulator->journal, request, *number);
-		*effect = faults_match(&emulator->faults, request);
+		*request->effect = faults_match(&emulator->faults, request);
 	}
 	pthread_mutex_unlock(&emulator->lock);
+}
+
+bool answer_receives(struct emulator *emulator, const struct request *request, size_t len)
+{
+	const struct effect *effect = request->effect;
+	bool ends = effect->action == FAULT_DROP || effect->action == FAULT_HANG;
+	if (!ends || request->body_len + len < (size_t)json_get_int(effect->spec, "bytes", 0)) {
+		return true;
+	}
+	if (effect->action == FAULT_HANG) {
+		emulator_hang(emulator, request, effect->epoch);
+	}
+	return false;
 }
 
 static void handle(struct emulator *emulator, struct request *request, const struct effect *effect,
@@ -180,8 +194,7 @@ static void handle(struct emulator *emulator, struct request *request, const str
 	pthread_mutex_lock(&emulator->lock);
 	if (effect->action == FAULT_CHANGE) {
 		cleanup(strbuf) struct strbuf why = STRBUF_INIT(WHY_MAX);
-		control_change(emulator, json_get_string(change, "cluster"),
-			json_get_string(change, "connector"), change, &why);
+		control_apply(emulator, change, &why);
 	}
 	routes_handle(emulator, request, reply);
 	pthread_mutex_unlock(&emulator->lock);
@@ -244,17 +257,21 @@ static bool fill_reply(struct emulator *emulator, struct request *request,
 
 bool answer_request(struct emulator *emulator, struct request *request)
 {
-	cleanup(effect) struct effect effect = EFFECT_NONE;
 	cleanup(reply) struct reply reply = REPLY_INIT;
-	arrive(emulator, request, &effect);
-	delay(emulator, request, &effect);
-	bool answered = fill_reply(emulator, request, &effect, &reply);
+	const struct effect *effect = request->effect;
+	delay(emulator, request, effect);
+	bool answered = fill_reply(emulator, request, effect, &reply);
 	record_status(emulator, request, answered ? reply.status : 0);
-	return answered && send_reply(emulator, request, &reply, &effect);
+	return answered && send_reply(emulator, request, &reply, effect);
 }
 
 void answer_forget(struct emulator *emulator, struct request *request)
 {
+	if (request->effect) {
+		effect_finish(request->effect);
+		free(request->effect);
+		request->effect = NULL;
+	}
 	if (request->record) {
 		pthread_mutex_lock(&emulator->lock);
 		journal_release(request->record);

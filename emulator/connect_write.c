@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "emulator/connect.h"
+#include "emulator/custom.h"
 #include "emulator/handlers.h"
 #include "emulator/json.h"
 #include "emulator/offsets.h"
@@ -26,10 +27,10 @@ static bool is_good_name(const char *name)
 	       strcmp(name, "..") != 0;
 }
 
-static const struct plugin *find_plugin(
-	const struct config *config, const struct request *request, struct reply *reply)
+static const struct plugin *find_plugin(struct emulator *emulator, const struct config *config,
+	const struct request *request, struct reply *reply)
 {
-	const struct plugin *plugin = config_plugin(config);
+	const struct plugin *plugin = config_plugin(&emulator->account, config);
 	if (plugin) {
 		return plugin;
 	}
@@ -38,7 +39,8 @@ static const struct plugin *find_plugin(
 	if (type && strcmp(type, "CUSTOM") == 0) {
 		reply_refuse(reply, request, 400,
 			"Errors in the configuration:\n"
-			"confluent.custom.plugin.id: there is no such plugin");
+			"confluent.custom.plugin.id: there is no such plugin, or no such version "
+			"that is ready");
 	} else if (!class || !*class) {
 		reply_refuse(reply, request, 400,
 			"Errors in the configuration:\n"
@@ -78,16 +80,19 @@ static void restore_secrets(const struct plugin *plugin, const struct config *st
 }
 
 /* Everything that speaks against a config. False: the reply says so already. */
-static bool accept(const char *name, const struct config *stored, struct config *config,
-	const struct request *request, struct reply *reply)
+static bool accept(struct emulator *emulator, const char *name, const struct config *stored,
+	struct config *config, const struct request *request, struct reply *reply)
 {
-	const struct plugin *plugin = find_plugin(config, request, reply);
+	const struct plugin *plugin = find_plugin(emulator, config, request, reply);
 	if (!plugin) {
 		return false;
 	}
 	cleanup(strbuf) struct strbuf lines = STRBUF_INIT(LINES_MAX);
 	const char *given = config_get(config, "name");
 	plugin_check(plugin, config, &lines);
+	if (plugin->custom) {
+		custom_check(config, &lines);
+	}
 	if (given && *given && strcmp(given, name) != 0) {
 		add_line(&lines, "name", "it differs from the name of the connector");
 	}
@@ -131,11 +136,11 @@ HANDLER(connect_create)
 		reply_refuse_kafka(reply, 409, "Connector %s already exists", name);
 		return;
 	}
-	if (!accept(name, NULL, config, request, reply)) {
+	if (!accept(emulator, name, NULL, config, request, reply)) {
 		return;
 	}
 	cleanup(strbuf) struct strbuf why = STRBUF_INIT(LINES_MAX);
-	offsets_check(config_plugin(config), config, offsets, &why);
+	offsets_check(config_plugin(&emulator->account, config), config, offsets, &why);
 	if (why.len > 0) {
 		reply_refuse(reply, request, 400, "offsets: %s", strbuf_str(&why));
 		return;
@@ -164,7 +169,7 @@ HANDLER(connect_put_config)
 	}
 	struct connector *connector = cluster_live(cluster, name);
 	const struct config *stored = connector ? connector->newest->config : NULL;
-	if (!accept(name, stored, config, request, reply)) {
+	if (!accept(emulator, name, stored, config, request, reply)) {
 		return;
 	}
 	int64_t now = clock_now_ms();

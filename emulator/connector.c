@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "emulator/account.h"
+#include "emulator/artifacts.h"
 #include "emulator/mem.h"
 #include "emulator/offsets.h"
 #include "emulator/tables.h"
@@ -118,16 +119,14 @@ bool snapshot_has_status(const struct snapshot *snapshot, int64_t at)
 	return at >= snapshot->provisioning_from + half;
 }
 
-const struct plugin *config_plugin(const struct config *config)
+const struct plugin *config_plugin(const struct account *account, const struct config *config)
 {
 	const char *type = config_get(config, "confluent.connector.type");
-	bool custom = type && strcmp(type, "CUSTOM") == 0;
-	const char *name =
-		config_get(config, custom ? "confluent.custom.plugin.id" : "connector.class");
-	if (!name) {
-		return NULL;
+	const char *class = config_get(config, "connector.class");
+	if (type && strcmp(type, "CUSTOM") == 0) {
+		return artifact_plugin(account, config);
 	}
-	return custom ? plugin_find_custom(name) : plugin_find(name);
+	return class ? plugin_find(class) : NULL;
 }
 
 static size_t config_tasks(const struct config *config)
@@ -137,15 +136,35 @@ static size_t config_tasks(const struct config *config)
 	return tasks < 1 ? 1 : tasks > TASKS_MAX ? TASKS_MAX : (size_t)tasks;
 }
 
-static void snapshot_make_id(struct account *account, struct snapshot *snapshot)
+void account_new_id(uint64_t *count, const char *prefix, char id[24])
 {
-	uint64_t number = (++account->ids * ID_FACTOR + 777767777) % ID_SPACE;
+	uint64_t number = (++*count * ID_FACTOR + 777767777) % ID_SPACE;
 	char letters[7] = "";
 	for (size_t i = 0; i < 6; i++, number /= 36) {
 		letters[i] = "0123456789abcdefghijklmnopqrstuvwxyz"[number % 36];
 	}
-	snprintf(snapshot->id, sizeof(snapshot->id), "%slcc-%s",
-		snapshot->plugin->custom ? "c" : "", letters);
+	snprintf(id, 24, "%s%s", prefix, letters);
+}
+
+static void forget_texts(struct cluster *cluster, const struct plugin *plugin)
+{
+	for (struct connector *c = cluster->connectors; c; c = c->hh.next) {
+		for (struct snapshot *s = c->newest; s; s = s->older) {
+			if (s->plugin == plugin) {
+				free(s->info);
+				s->info = NULL;
+			}
+		}
+	}
+}
+
+void account_forget_texts(struct account *account, const struct plugin *plugin)
+{
+	for (struct environment *e = account->environments; e; e = e->hh.next) {
+		for (struct cluster *c = e->clusters; c; c = c->hh.next) {
+			forget_texts(c, plugin);
+		}
+	}
 }
 
 static void add_own_settings(
@@ -162,6 +181,10 @@ static void add_own_settings(
 	}
 	if (strcmp(snapshot->plugin->type, "sink") == 0) {
 		config_set(config, "valid.kafka.api.key", "true");
+	}
+	if (snapshot->plugin->custom) {
+		config_set(config, "confluent.custom.plugin.type",
+			strcmp(snapshot->plugin->type, "sink") == 0 ? "SINK" : "SOURCE");
 	}
 	if (snapshot->plugin->crn) {
 		snprintf(text, sizeof(text),
@@ -203,9 +226,9 @@ struct connector *connector_create(struct account *account, struct cluster *clus
 	}
 	struct snapshot *snapshot = snapshot_push(account, connector, now);
 	snapshot->exists = true;
-	snapshot->plugin = config_plugin(config);
+	snapshot->plugin = config_plugin(account, config);
 	snapshot->state = STATE_RUNNING;
-	snapshot_make_id(account, snapshot);
+	account_new_id(&account->ids, snapshot->plugin->custom ? "clcc-" : "lcc-", snapshot->id);
 	snapshot->provisioning_from = now;
 	snapshot->provisioning_until = provisioning_ms > 0 ? now + provisioning_ms : ACCOUNT_ALWAYS;
 	accept_config(connector, snapshot, config);
@@ -216,7 +239,7 @@ void connector_configure(
 	struct account *account, struct connector *connector, struct config *config, int64_t now)
 {
 	struct snapshot *snapshot = snapshot_push(account, connector, now);
-	snapshot->plugin = config_plugin(config);
+	snapshot->plugin = config_plugin(account, config);
 	if (snapshot->state == STATE_FAILED || snapshot->state == STATE_DEGRADED) {
 		snapshot->state = STATE_RUNNING;
 		free(snapshot->trace);
@@ -229,7 +252,7 @@ void connector_replace(
 	struct account *account, struct connector *connector, struct config *config, int64_t now)
 {
 	struct snapshot *snapshot = snapshot_push(account, connector, now);
-	snapshot->plugin = config_plugin(config);
+	snapshot->plugin = config_plugin(account, config);
 	take_config(connector, snapshot, config);
 }
 

@@ -3,12 +3,14 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/cleanup.h"
 #include "emulator/handlers.h"
 #include "emulator/json.h"
 
 #define WHY_MAX 4096
+#define NUMBERS 11
 
 cJSON *control_body(const struct request *request, struct reply *reply)
 {
@@ -60,18 +62,40 @@ HANDLER(control_clear_faults)
 	strbuf_adds(&reply->body, "{}");
 }
 
+struct number {
+	const char *name;
+	int64_t *value;
+};
+
+/* The settings that are numbers. */
+static void find_numbers(struct emulator *emulator, struct number numbers[NUMBERS])
+{
+	struct account *account = &emulator->account;
+	const struct number found[NUMBERS] = {
+		{ "latency_ms", &emulator->latency_ms },
+		{ "settle_ms", &account->settle_ms },
+		{ "provisioning_ms", &account->provisioning_ms },
+		{ "offsets_ms", &account->offsets_ms },
+		{ "offsets_reads", &account->offsets_reads },
+		{ "processing_ms", &account->processing_ms },
+		{ "processing_reads", &account->processing_reads },
+		{ "upload_expiry_ms", &account->upload_expiry_ms },
+		{ "metrics_limit", &emulator->metrics_rate.limit },
+		{ "metrics_window_ms", &emulator->metrics_rate.window_ms },
+		{ "export_limit", &emulator->export_limit },
+	};
+	memcpy(numbers, found, sizeof(found));
+}
+
 HANDLER(control_get_settings)
 {
 	struct strbuf *out = &reply->body;
+	struct number numbers[NUMBERS];
+	find_numbers(emulator, numbers);
 	json_begin(out, '{');
-	json_field_int(out, "latency_ms", emulator->latency_ms);
-	json_field_int(out, "settle_ms", emulator->account.settle_ms);
-	json_field_int(out, "provisioning_ms", emulator->account.provisioning_ms);
-	json_field_int(out, "offsets_ms", emulator->account.offsets_ms);
-	json_field_int(out, "offsets_reads", emulator->account.offsets_reads);
-	json_field_int(out, "metrics_limit", emulator->metrics_rate.limit);
-	json_field_int(out, "metrics_window_ms", emulator->metrics_rate.window_ms);
-	json_field_int(out, "export_limit", emulator->export_limit);
+	for (size_t i = 0; i < NUMBERS; i++) {
+		json_field_int(out, numbers[i].name, *numbers[i].value);
+	}
 	json_field_int(out, "denied", (long long)emulator->denied_count);
 	json_end(out, '}');
 }
@@ -88,16 +112,11 @@ HANDLER(control_put_settings)
 			reply, request, 400, "deny is no list of extended regular expressions");
 		return;
 	}
-	struct account *account = &emulator->account;
-	emulator->latency_ms = json_get_int(body, "latency_ms", emulator->latency_ms);
-	account->settle_ms = json_get_int(body, "settle_ms", account->settle_ms);
-	account->provisioning_ms = json_get_int(body, "provisioning_ms", account->provisioning_ms);
-	account->offsets_ms = json_get_int(body, "offsets_ms", account->offsets_ms);
-	account->offsets_reads = json_get_int(body, "offsets_reads", account->offsets_reads);
-	struct rate *rate = &emulator->metrics_rate;
-	rate->limit = json_get_int(body, "metrics_limit", rate->limit);
-	rate->window_ms = json_get_int(body, "metrics_window_ms", rate->window_ms);
-	emulator->export_limit = json_get_int(body, "export_limit", emulator->export_limit);
+	struct number numbers[NUMBERS];
+	find_numbers(emulator, numbers);
+	for (size_t i = 0; i < NUMBERS; i++) {
+		*numbers[i].value = json_get_int(body, numbers[i].name, *numbers[i].value);
+	}
 	emulator_set_key(emulator, json_get_string(body, "key"), json_get_string(body, "secret"));
 	control_get_settings(emulator, request, reply);
 }

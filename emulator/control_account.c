@@ -123,9 +123,10 @@ static int take_config(
 	return 0;
 }
 
-static int check_plugin(const struct config *config, struct strbuf *why)
+static int check_plugin(
+	const struct emulator *emulator, const struct config *config, struct strbuf *why)
 {
-	if (config_plugin(config)) {
+	if (config_plugin(&emulator->account, config)) {
 		return 0;
 	}
 	strbuf_adds(why, "the config names no plugin there is");
@@ -149,7 +150,7 @@ static int change_config(struct emulator *emulator, struct connector *connector,
 		config = config_copy(connector->newest->config);
 	}
 	merge(config, change);
-	int err = check_plugin(config, why);
+	int err = check_plugin(emulator, config, why);
 	if (err == 0) {
 		connector_replace(&emulator->account, connector, steal(config), clock_now_ms());
 	}
@@ -197,7 +198,7 @@ static int create(struct emulator *emulator, struct cluster *cluster, const char
 	cleanup(config) struct config *config = NULL;
 	int err = take_config(object, name, why, &config);
 	if (err == 0) {
-		err = check_plugin(config, why);
+		err = check_plugin(emulator, config, why);
 	}
 	if (err == 0) {
 		connector_create(&emulator->account, cluster, name, steal(config), clock_now_ms(),
@@ -239,6 +240,14 @@ int control_change(struct emulator *emulator, const char *cluster_id, const char
 	int err = change_config(emulator, connector, change, why);
 	err = err < 0 ? err : change_state(emulator, connector, change, why);
 	return err < 0 ? err : change_offsets(emulator, connector, change, why);
+}
+
+int control_apply(struct emulator *emulator, const cJSON *change, struct strbuf *why)
+{
+	const char *plugin = json_get_string(change, "plugin");
+	return plugin ? control_change_plugin(emulator, plugin, change, why)
+		      : control_change(emulator, json_get_string(change, "cluster"),
+				json_get_string(change, "connector"), change, why);
 }
 
 HANDLER(control_patch_connector)

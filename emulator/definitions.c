@@ -324,11 +324,3 @@ const struct plugin definitions_plugins[] = {
 		DEFINED_BY(snowflake), NULL, false, false, true },
 	{ NULL },
 };
-
-const struct plugin definitions_custom_plugins[] = {
-	{ "ccp-4r7k2p", "com.example.connect.iot.IotGatewaySource", "source", "2.3.0", NULL, 0,
-		"gateway.token,gateway.client.secret", true, true },
-	{ "ccp-9mz0dq", "com.example.connect.ledger.LedgerSink", "sink", "1.0.4", NULL, 0,
-		"ledger.signing.key", true },
-	{ NULL },
-};

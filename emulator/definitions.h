@@ -13,8 +13,7 @@ extern const size_t definitions_sink_count;
 extern const struct definition definitions_custom[];
 extern const size_t definitions_custom_count;
 
-/* Both end with an element whose class is NULL. */
+/* Ends with an element whose class is NULL. */
 extern const struct plugin definitions_plugins[];
-extern const struct plugin definitions_custom_plugins[];
 
 #endif

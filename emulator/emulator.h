@@ -23,16 +23,17 @@
 
 struct emulator {
 	pthread_mutex_t lock;
-	pthread_cond_t changed;   /* faults were cleared, or the end has come */
-	bool stopping;            /* lock */
-	int64_t latency_ms;       /* lock */
-	char *key;                /* lock, owned */
-	char *secret;             /* lock, owned */
-	regex_t *denied;          /* lock, owned: paths answered 403 */
-	size_t denied_count;      /* lock */
-	uint64_t requests;        /* lock: answers given, for their ids */
-	uint64_t connections;     /* lock: numbers given to connections */
-	struct rate rate;         /* lock: of org, cmk and the like; only reported */
+	pthread_cond_t changed; /* faults were cleared, or the end has come */
+	bool stopping;          /* lock */
+	int64_t latency_ms;     /* lock */
+	char *key;              /* lock, owned */
+	const char *upload_url; /* where presigned URLs lead; borrowed, set before requests come */
+	char *secret;           /* lock, owned */
+	regex_t *denied;        /* lock, owned: paths answered 403 */
+	size_t denied_count;    /* lock */
+	uint64_t requests;      /* lock: answers given, for their ids */
+	uint64_t connections;   /* lock: numbers given to connections */
+	struct rate rate;       /* lock: of org, cmk and the like; only reported */
 	struct rate metrics_rate; /* lock */
 	int64_t export_limit;     /* lock: exports of one resource in an hour */
 	char id_prefix[20];       /* of X-Request-Id, fixed at the start */

@@ -119,9 +119,11 @@ static const char *find_mistake(const cJSON *spec, enum fault_action action)
 	case FAULT_BODY_ONLY:
 		return json_get_string(spec, "body_only") ? NULL : "body_only is no string";
 	case FAULT_CHANGE:
-		return json_get_string(change, "cluster") && json_get_string(change, "connector")
+		return json_get_string(change, "plugin") ||
+				       (json_get_string(change, "cluster") &&
+					       json_get_string(change, "connector"))
 			       ? NULL
-			       : "change names no cluster and connector";
+			       : "change names no plugin, and no cluster and connector";
 	default:
 		return NULL;
 	}

@@ -41,6 +41,29 @@ HANDLER(connect_delete);
 HANDLER(connect_pause);
 HANDLER(connect_resume);
 
+/* connect/v1: custom plugins, in custom_plugins.c and presigned.c */
+HANDLER(custom_list);
+HANDLER(custom_create);
+HANDLER(custom_get);
+HANDLER(custom_update);
+HANDLER(custom_delete);
+HANDLER(custom_presign);
+
+/* ccpm/v1, in ccpm.c and presigned.c */
+HANDLER(ccpm_list);
+HANDLER(ccpm_create);
+HANDLER(ccpm_get);
+HANDLER(ccpm_update);
+HANDLER(ccpm_delete);
+HANDLER(ccpm_list_versions);
+HANDLER(ccpm_create_version);
+HANDLER(ccpm_presign);
+
+/* Where presigned URLs lead, in storage.c */
+HANDLER(storage_post);
+HANDLER(storage_put_azure);
+HANDLER(storage_put_gcp);
+
 /* metrics v2, in metrics_list.c, metrics_query.c and metrics_export.c */
 HANDLER(metrics_list);
 HANDLER(metrics_list_resources);
@@ -48,7 +71,7 @@ HANDLER(metrics_query);
 HANDLER(metrics_attributes);
 HANDLER(metrics_export);
 
-/* The control API, in control.c and control_account.c */
+/* The control API, in control.c, control_account.c and control_plugins.c */
 HANDLER(control_get_requests);
 HANDLER(control_clear_requests);
 HANDLER(control_get_faults);
@@ -56,6 +79,10 @@ HANDLER(control_add_fault);
 HANDLER(control_clear_faults);
 HANDLER(control_put_settings);
 HANDLER(control_get_settings);
+HANDLER(control_get_plugins);
+HANDLER(control_patch_plugin);
+HANDLER(control_get_uploads);
+HANDLER(control_patch_upload);
 HANDLER(control_get_account);
 HANDLER(control_get_connector);
 HANDLER(control_patch_connector);

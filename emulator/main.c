@@ -45,7 +45,7 @@ static int write_port(const char *path, uint16_t port)
 	char temporary[PATH_MAX_BYTES];
 	int len = snprintf(temporary, sizeof(temporary), "%s.%ld", path, (long)getpid());
 	if (len < 0 || (size_t)len >= sizeof(temporary)) {
-		log_error("--port-file: the path is too long");
+		log_error("%s: the path is too long", path);
 		return -ENAMETOOLONG;
 	}
 	FILE *file = fopen(temporary, "we");
@@ -61,9 +61,9 @@ static int write_port(const char *path, uint16_t port)
 	return 0;
 }
 
-static void list_operations(void)
+static void list_operations(const struct route *table)
 {
-	for (const struct route *route = routes; route->method; route++) {
+	for (const struct route *route = table; route->method; route++) {
 		printf("%-6s %s %s\n", route->method, route->pattern, route->operation);
 	}
 }
@@ -91,28 +91,44 @@ static int prepare(struct emulator *emulator, const struct options *options)
 	return 0;
 }
 
-static int start(struct emulator *emulator, const struct options *options, struct strbuf *cert,
-	struct strbuf *key, struct server **ret_server)
+struct texts {
+	struct strbuf cert;
+	struct strbuf key;
+};
+
+static int read_texts(const struct options *options, struct texts *texts)
 {
-	if (options->tls_cert &&
-		(read_file(options->tls_cert, cert) < 0 || read_file(options->tls_key, key) < 0)) {
-		return -EIO;
-	}
+	return options->tls_cert && (read_file(options->tls_cert, &texts->cert) < 0 ||
+					    read_file(options->tls_key, &texts->key) < 0)
+		       ? -EIO
+		       : 0;
+}
+
+/* One of the two: the API, or the origin of presigned URLs. */
+static int start(struct emulator *emulator, const struct options *options,
+	const struct texts *texts, bool is_storage, struct server **ret_server)
+{
+	const char *address = is_storage ? options->upload_listen : options->listen;
+	const char *port_file = is_storage ? options->upload_port_file : options->port_file;
+	const char *name = is_storage ? "--upload-listen" : "--listen";
 	struct server_options server_options = {
-		.listen = options->listen,
-		.tls_cert = options->tls_cert ? strbuf_str(cert) : NULL,
-		.tls_key = options->tls_key ? strbuf_str(key) : NULL,
+		.listen = address,
+		.tls_cert = options->tls_cert ? strbuf_str(&texts->cert) : NULL,
+		.tls_key = options->tls_key ? strbuf_str(&texts->key) : NULL,
+		.is_storage = is_storage,
 	};
 	int err = server_create(emulator, &server_options, ret_server);
 	if (err == -EINVAL) {
-		log_error("--listen: \"%s\" is no ADDRESS:PORT", options->listen);
+		log_error("%s: \"%s\" is no ADDRESS:PORT", name, address);
 	} else if (err == -EPERM) {
-		log_error("--listen: %s is no loopback address", options->listen);
+		log_error("%s: %s is no loopback address", name, address);
 	} else if (err == -EPROTO) {
 		log_error("the server does not start%s",
 			options->tls_cert ? ": is that a certificate and its key?" : "");
 	} else if (err < 0) {
-		log_error("%s: %s", options->listen, strerror(-err));
+		log_error("%s: %s", address, strerror(-err));
+	} else if (port_file) {
+		err = write_port(port_file, server_port(*ret_server));
 	}
 	return err;
 }
@@ -120,28 +136,31 @@ static int start(struct emulator *emulator, const struct options *options, struc
 /* Listens until one of `signals` arrives. */
 static int serve(struct emulator *emulator, const struct options *options, const sigset_t *signals)
 {
-	struct strbuf cert = STRBUF_INIT(PEM_MAX);
-	struct strbuf key = STRBUF_INIT(PEM_MAX);
-	struct server *server = NULL;
-	int err = start(emulator, options, &cert, &key, &server);
+	struct texts texts = { STRBUF_INIT(PEM_MAX), STRBUF_INIT(PEM_MAX) };
+	struct server *api = NULL;
+	struct server *storage = NULL;
+	int err = read_texts(options, &texts);
 	if (err < 0) {
-		goto out_texts;
+		goto out;
 	}
-	if (options->port_file) {
-		err = write_port(options->port_file, server_port(server));
-		if (err < 0) {
-			goto out_server;
-		}
+	err = start(emulator, options, &texts, true, &storage);
+	if (err < 0) {
+		goto out;
 	}
-	printf("%s\n", server_url(server));
+	emulator->upload_url = server_url(storage);
+	err = start(emulator, options, &texts, false, &api);
+	if (err < 0) {
+		goto out;
+	}
+	printf("%s\n%s\n", server_url(api), server_url(storage));
 	fflush(stdout);
 	int number;
 	sigwait(signals, &number);
-out_server:
-	server_destroy(server);
-out_texts:
-	strbuf_wipe(&key);
-	strbuf_finish(&cert);
+out:
+	server_destroy(api);
+	server_destroy(storage);
+	strbuf_wipe(&texts.key);
+	strbuf_finish(&texts.cert);
 	return err;
 }
 
@@ -187,7 +206,8 @@ int main(int argc, char **argv)
 		return EXIT_SUCCESS;
 	}
 	if (options.list_operations) {
-		list_operations();
+		list_operations(routes);
+		list_operations(storage_routes);
 		return EXIT_SUCCESS;
 	}
 	if (options.exit_with_parent) {

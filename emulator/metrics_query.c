@@ -293,11 +293,18 @@ static int compare_ascending(const void *a, const void *b)
 	return x < y ? -1 : x > y ? 1 : compare_keys(a, b);
 }
 
+static void sort_groups(struct query *query, int (*compare)(const void *, const void *))
+{
+	if (query->group_count > 0) {
+		qsort(query->groups, query->group_count, sizeof(*query->groups), compare);
+	}
+}
+
 /* One group for each key, in their order. */
 static void merge_groups(struct query *query)
 {
 	size_t used = 0;
-	qsort(query->groups, query->group_count, sizeof(*query->groups), compare_keys);
+	sort_groups(query, compare_keys);
 	for (size_t i = 0; i < query->group_count; i++) {
 		struct group *group = &query->groups[i];
 		if (used > 0 && strcmp(query->groups[used - 1].key, group->key) == 0) {
@@ -341,8 +348,7 @@ static void take_all(struct query *query)
 			group->value /= (double)group->minutes;
 		}
 	}
-	qsort(query->groups, query->group_count, sizeof(*query->groups),
-		query->ascending ? compare_ascending : compare_descending);
+	sort_groups(query, query->ascending ? compare_ascending : compare_descending);
 }
 
 /* --- The answer --------------------------------------------------------------------------- */

@@ -13,6 +13,8 @@
 enum option_id {
 	OPTION_LISTEN = 256,
 	OPTION_PORT_FILE,
+	OPTION_UPLOAD_LISTEN,
+	OPTION_UPLOAD_PORT_FILE,
 	OPTION_TLS_CERT,
 	OPTION_TLS_KEY,
 	OPTION_LATENCY,
@@ -31,6 +33,8 @@ enum option_id {
 static const struct option long_options[] = {
 	{ "listen", required_argument, NULL, OPTION_LISTEN },
 	{ "port-file", required_argument, NULL, OPTION_PORT_FILE },
+	{ "upload-listen", required_argument, NULL, OPTION_UPLOAD_LISTEN },
+	{ "upload-port-file", required_argument, NULL, OPTION_UPLOAD_PORT_FILE },
 	{ "tls-cert", required_argument, NULL, OPTION_TLS_CERT },
 	{ "tls-key", required_argument, NULL, OPTION_TLS_KEY },
 	{ "latency", required_argument, NULL, OPTION_LATENCY },
@@ -56,6 +60,8 @@ void options_usage(void)
 	      "\n"
 	      "  --listen ADDRESS:PORT  loopback address, port 0 for any [127.0.0.1:0]\n"
 	      "  --port-file FILE       write the port there once it listens\n"
+	      "  --upload-listen ADDRESS:PORT     the same, for presigned URLs\n"
+	      "  --upload-port-file FILE\n"
 	      "  --tls-cert FILE        serve HTTPS with this certificate (PEM)\n"
 	      "  --tls-key FILE         and this key (PEM)\n"
 	      "  --key KEY              the API key that is valid [DEMOKEY]\n"
@@ -95,6 +101,12 @@ static int take_option(int id, const char *name, const char *arg, struct options
 		return 0;
 	case OPTION_PORT_FILE:
 		options->port_file = arg;
+		return 0;
+	case OPTION_UPLOAD_LISTEN:
+		options->upload_listen = arg;
+		return 0;
+	case OPTION_UPLOAD_PORT_FILE:
+		options->upload_port_file = arg;
 		return 0;
 	case OPTION_TLS_CERT:
 		options->tls_cert = arg;
@@ -155,6 +167,7 @@ int options_parse(int argc, char **argv, struct options *ret_options)
 {
 	struct options options = {
 		.listen = "127.0.0.1:0",
+		.upload_listen = "127.0.0.1:0",
 		.key = "DEMOKEY",
 		.secret = "demo-secret",
 		.provisioning_ms = 1000,

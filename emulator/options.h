@@ -8,6 +8,8 @@
 struct options {
 	const char *listen; /* all texts are borrowed from argv, or constants */
 	const char *port_file;
+	const char *upload_listen;
+	const char *upload_port_file;
 	const char *tls_cert;
 	const char *tls_key;
 	const char *request_log;

@@ -19,24 +19,14 @@ const struct plugin *plugin_list(void)
 	return definitions_plugins;
 }
 
-static const struct plugin *find_in(const struct plugin *plugins, const char *class)
+const struct plugin *plugin_find(const char *class)
 {
-	for (const struct plugin *p = plugins; p->class; p++) {
+	for (const struct plugin *p = definitions_plugins; p->class; p++) {
 		if (strcmp(p->class, class) == 0) {
 			return p;
 		}
 	}
 	return NULL;
-}
-
-const struct plugin *plugin_find(const char *class)
-{
-	return find_in(definitions_plugins, class);
-}
-
-const struct plugin *plugin_find_custom(const char *id)
-{
-	return find_in(definitions_custom_plugins, id);
 }
 
 struct table {

@@ -1,8 +1,7 @@
 /*
- * The connector plugins the emulated account offers: managed ones with their
- * definitions, and the account's custom plugins.
- *
- * Everything here is const and lives forever; no locks.
+ * Connector plugins: the managed ones with their definitions, which are const
+ * and live forever, and what all plugins have in common, the custom ones (see
+ * artifacts.h) too. No locks.
  */
 #ifndef EMULATOR_PLUGINS_H
 #define EMULATOR_PLUGINS_H
@@ -52,7 +51,6 @@ bool plugin_list_has(const char *list, const char *word);
 const struct plugin *plugin_list(void);
 /* NULL if there is none. */
 const struct plugin *plugin_find(const char *class);
-const struct plugin *plugin_find_custom(const char *id);
 void plugin_each(const struct plugin *plugin, plugin_visit *visit, void *ctx);
 
 /* Whether the API shows this setting as a mask. */

@@ -135,6 +135,11 @@ void reply_refuse(
 	va_end(ap);
 	strbuf_reset(&reply->body);
 	reply->status = status;
+	if (request->family == FAMILY_STORAGE) {
+		reply_refuse_storage(
+			reply, request, status, word_of(status)->code, strbuf_str(&message));
+		return;
+	}
 	if (request->family == FAMILY_PLATFORM || request->family == FAMILY_METRICS) {
 		write_failure(
 			reply, request, strbuf_str(&message), &(struct source){ .kind = NULL });
@@ -188,6 +193,18 @@ void reply_refuse_kafka(struct reply *reply, unsigned status, const char *fmt, .
 	json_field_int(&reply->body, "error_code", status);
 	json_field(&reply->body, "message", strbuf_str(&message));
 	json_end(&reply->body, '}');
+}
+
+void reply_refuse_storage(struct reply *reply, const struct request *request, unsigned status,
+	const char *code, const char *message)
+{
+	strbuf_reset(&reply->body);
+	reply->status = status;
+	reply_set_header(reply, "Content-Type", "application/xml");
+	strbuf_addf(&reply->body,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>%s</Code><Message>%s</Message>"
+		"<RequestId>%s</RequestId></Error>",
+		code, message, request->id);
 }
 
 void reply_gzip(struct reply *reply)

@@ -48,6 +48,10 @@ void reply_refuse_member(struct reply *reply, const struct request *request, con
 void reply_refuse_kafka(struct reply *reply, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* No, as object stores say it, in XML. Code and message are constants, or need no escaping. */
+void reply_refuse_storage(struct reply *reply, const struct request *request, unsigned status,
+	const char *code, const char *message);
+
 /* Compresses the body in place; leaves the headers alone. */
 void reply_gzip(struct reply *reply);
 

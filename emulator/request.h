@@ -18,10 +18,18 @@
 #define REQUEST_PARAMS_MAX 4
 
 struct MHD_Connection;
+struct effect;
+struct incoming;
 struct record;
 
 /* By the start of the path: each has its own way to say no. */
-enum family { FAMILY_PLATFORM, FAMILY_CONNECT, FAMILY_METRICS, FAMILY_CONTROL };
+enum family {
+	FAMILY_PLATFORM,
+	FAMILY_CONNECT,
+	FAMILY_METRICS,
+	FAMILY_CONTROL,
+	FAMILY_STORAGE, /* another origin */
+};
 
 struct request {
 	struct MHD_Connection *connection; /* borrowed */
@@ -36,7 +44,9 @@ struct request {
 	enum family family;
 	char *params[REQUEST_PARAMS_MAX]; /* owned, decoded: the variable parts of the path */
 	size_t param_count;
-	struct record *record; /* a reference, NULL for the control API */
+	struct record *record;     /* a reference, NULL for the control API */
+	struct effect *effect;     /* owned: of the fault it met; NULL before it has arrived */
+	struct incoming *incoming; /* owned: see storage.h; NULL for other origins */
 };
 
 /* `uri` is the target of the request line. */

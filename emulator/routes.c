@@ -13,6 +13,9 @@
 #define CONNECTOR  CONNECTORS "/{connector_name}"
 #define PLUGINS    CLUSTER "/connector-plugins"
 #define PLUGIN     PLUGINS "/{plugin_name}"
+#define CUSTOM     "/connect/v1/custom-connector-plugins"
+#define CCPM       "/ccpm/v1/plugins"
+#define VERSIONS   CCPM "/{plugin_id}/versions"
 #define METRICS    "/v2/metrics/{dataset}"
 
 const struct route routes[] = {
@@ -42,6 +45,23 @@ const struct route routes[] = {
 	{ "PUT", PLUGIN "/config/validate", "validateConnectv1ConnectorPlugin", connect_validate },
 	{ "GET", "/connect/v1/custom-connector-runtimes", "listConnectV1CustomConnectorRuntimes",
 		custom_list_runtimes },
+	{ "GET", CUSTOM, "listConnectV1CustomConnectorPlugins", custom_list },
+	{ "POST", CUSTOM, "createConnectV1CustomConnectorPlugin", custom_create },
+	{ "GET", CUSTOM "/{id}", "getConnectV1CustomConnectorPlugin", custom_get },
+	{ "PATCH", CUSTOM "/{id}", "updateConnectV1CustomConnectorPlugin", custom_update },
+	{ "DELETE", CUSTOM "/{id}", "deleteConnectV1CustomConnectorPlugin", custom_delete },
+	{ "POST", "/connect/v1/presigned-upload-url", "presigned-upload-urlConnectV1PresignedUrl",
+		custom_presign },
+	{ "GET", CCPM, "listCcpmV1CustomConnectPlugins", ccpm_list },
+	{ "POST", CCPM, "createCcpmV1CustomConnectPlugin", ccpm_create },
+	{ "GET", CCPM "/{id}", "getCcpmV1CustomConnectPlugin", ccpm_get },
+	{ "PATCH", CCPM "/{id}", "updateCcpmV1CustomConnectPlugin", ccpm_update },
+	{ "DELETE", CCPM "/{id}", "deleteCcpmV1CustomConnectPlugin", ccpm_delete },
+	{ "GET", VERSIONS, "listCcpmV1CustomConnectPluginVersions", ccpm_list_versions },
+	{ "POST", VERSIONS, "createCcpmV1CustomConnectPluginVersion", ccpm_create_version },
+	{ "GET", VERSIONS "/{id}", "getCcpmV1CustomConnectPluginVersion", ccpm_get },
+	{ "DELETE", VERSIONS "/{id}", "deleteCcpmV1CustomConnectPluginVersion", ccpm_delete },
+	{ "POST", "/ccpm/v1/presigned-upload-url", "createCcpmV1PresignedUrl", ccpm_presign },
 	{ "GET", METRICS "/descriptors/metrics", "listMetricsV2Descriptors", metrics_list },
 	{ "GET", METRICS "/descriptors/resources", "listMetricsV2Resources",
 		metrics_list_resources },
@@ -63,14 +83,26 @@ const struct route routes[] = {
 	{ "POST", "/_emulator/lists", "emulatorHideNames", control_post_lists },
 	{ "POST", "/_emulator/environments", "emulatorPostEnvironments",
 		control_post_environments },
+	{ "GET", "/_emulator/plugins", "emulatorGetPlugins", control_get_plugins },
+	{ "PATCH", "/_emulator/plugins/{id}", "emulatorPatchPlugin", control_patch_plugin },
+	{ "GET", "/_emulator/uploads", "emulatorGetUploads", control_get_uploads },
+	{ "PATCH", "/_emulator/uploads/{id}", "emulatorPatchUpload", control_patch_upload },
 	{ "POST", "/_emulator/clusters", "emulatorPostClusters", control_post_clusters },
+	{ NULL },
+};
+
+const struct route storage_routes[] = {
+	{ "POST", "/", "uploadToAws", storage_post },
+	{ "PUT", "/azure/{upload_id}/{file}", "uploadToAzure", storage_put_azure },
+	{ "PUT", "/gcp/{upload_id}/{file}", "uploadToGcp", storage_put_gcp },
 	{ NULL },
 };
 
 /* The route of the request, or NULL with the methods there are in `allowed`. */
 static const struct route *find_route(struct request *request, struct strbuf *allowed)
 {
-	for (const struct route *route = routes; route->method; route++) {
+	const struct route *table = request->family == FAMILY_STORAGE ? storage_routes : routes;
+	for (const struct route *route = table; route->method; route++) {
 		if (!request_match(request, route->pattern)) {
 			continue;
 		}
@@ -112,7 +144,7 @@ static void report_rate(
 static bool is_allowed(
 	struct emulator *emulator, const struct request *request, struct reply *reply)
 {
-	if (request->family == FAMILY_CONTROL) {
+	if (request->family == FAMILY_CONTROL || request->family == FAMILY_STORAGE) {
 		return true;
 	}
 	if (!request_authorized(request, emulator->key, emulator->secret)) {
@@ -140,7 +172,7 @@ void routes_handle(struct emulator *emulator, struct request *request, struct re
 	if (!is_allowed(emulator, request, reply) || !is_within_rate(emulator, request, reply)) {
 		return;
 	}
-	if (request->body_len > REQUEST_BODY_MAX) {
+	if (request->body_len > REQUEST_BODY_MAX && request->family != FAMILY_STORAGE) {
 		reply_refuse(
 			reply, request, 413, "the body is longer than %zu bytes", REQUEST_BODY_MAX);
 	} else if (route) {

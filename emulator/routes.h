@@ -17,8 +17,10 @@ struct route {
 		struct emulator *emulator, const struct request *request, struct reply *reply);
 };
 
-/* Ends with an element whose method is NULL. */
+/* Both end with an element whose method is NULL. The second are those of the other origin, where
+ * presigned URLs lead. */
 extern const struct route routes[];
+extern const struct route storage_routes[];
 
 /* Credentials, permissions, then the handler. */
 void routes_handle(struct emulator *emulator, struct request *request, struct reply *reply);

@@ -1,7 +1,10 @@
 #include "emulator/sample.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "emulator/artifacts.h"
+#include "emulator/json.h"
 #include "emulator/mem.h"
 
 #define SETTINGS_MAX 40
@@ -125,6 +128,78 @@ static const struct sample samples[] = {
 			{ "doc.id.strategy", "ProvidedInKeyStrategy" }, { "tasks.max", "1" } } },
 };
 
+struct sample_artifact {
+	enum artifact_kind kind;
+	const char *id;
+	const char *environment;
+	const char *plugin; /* of a version */
+	const char *spec;
+};
+
+static const struct sample_artifact artifacts[] = {
+	{ ARTIFACT_CUSTOM, "ccp-4r7k2p", NULL, NULL,
+		"{\"display_name\":\"IoT gateway\",\"description\":\"Streams of the gateway\","
+		"\"documentation_link\":\"https://wiki.acme.example/gateway\","
+		"\"connector_class\":\"com.example.connect.iot.IotGatewaySource\","
+		"\"connector_type\":\"SOURCE\",\"cloud\":\"AWS\","
+		"\"sensitive_config_properties\":[\"gateway.token\",\"gateway.client.secret\"],"
+		"\"runtime_language\":\"JAVA\"}" },
+	{ ARTIFACT_CUSTOM, "ccp-9mz0dq", NULL, NULL,
+		"{\"display_name\":\"Ledger\",\"description\":\"\",\"documentation_link\":\"\","
+		"\"connector_class\":\"com.example.connect.ledger.LedgerSink\","
+		"\"connector_type\":\"SINK\",\"cloud\":\"GCP\","
+		"\"sensitive_config_properties\":[\"ledger.signing.key\"],"
+		"\"runtime_language\":\"JAVA\"}" },
+	{ ARTIFACT_PLUGIN, "ccp-w2x6jh", "env-3k9dpz", NULL,
+		"{\"display_name\":\"Weather\",\"description\":\"Stations and radar\","
+		"\"cloud\":\"AWS\"}" },
+	{ ARTIFACT_VERSION, "ver-1c8n5q", "env-3k9dpz", "ccp-w2x6jh",
+		"{\"version\":\"1.0.0\",\"connector_classes\":[{\"class_name\":"
+		"\"com.example.connect.weather.StationSource\",\"type\":\"SOURCE\"}],"
+		"\"sensitive_config_properties\":[\"weather.api.key\"],"
+		"\"documentation_link\":\"\"}" },
+	{ ARTIFACT_VERSION, "ver-6f3t9z", "env-3k9dpz", "ccp-w2x6jh",
+		"{\"version\":\"1.1.0\",\"connector_classes\":[{\"class_name\":"
+		"\"com.example.connect.weather.StationSource\",\"type\":\"SOURCE\"},"
+		"{\"class_name\":\"com.example.connect.weather.AlertSink\",\"type\":\"SINK\"}],"
+		"\"sensitive_config_properties\":[\"weather.api.key\"],"
+		"\"documentation_link\":\"https://wiki.acme.example/weather\"}" },
+};
+
+/* As if it had been uploaded: a ZIP file with nothing in it but a name. */
+static struct upload *sample_upload(struct account *account, const struct sample_artifact *sample)
+{
+	static const char end[] = "PK\005\006\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+	struct upload *upload = upload_create(account, "AWS", "ZIP", sample->environment);
+	struct reception *reception = reception_create();
+	reception_add(reception, "PK\003\004", 4);
+	reception_add(reception, sample->id, strlen(sample->id));
+	reception_add(reception, end, sizeof(end) - 1);
+	reception_finish(reception, &upload->archive);
+	reception_destroy(reception);
+	upload->done = true;
+	upload->used = true;
+	return upload;
+}
+
+static void add_artifacts(struct account *account)
+{
+	for (size_t i = 0; i < sizeof(artifacts) / sizeof(*artifacts); i++) {
+		const struct sample_artifact *sample = &artifacts[i];
+		struct artifact *parent =
+			sample->plugin ? artifact_find(account, ARTIFACT_PLUGIN, sample->plugin)
+				       : NULL;
+		const struct upload *upload =
+			sample->kind != ARTIFACT_PLUGIN ? sample_upload(account, sample) : NULL;
+		struct artifact *artifact =
+			artifact_create(account, sample->kind, sample->id, sample->environment,
+				parent, upload, json_parse(sample->spec, strlen(sample->spec)));
+		artifact->phase = ARTIFACT_READY;
+		snprintf(artifact->created_at, TIME_SIZE, "2024-02-0%zuT10:00:00Z", i + 1);
+		snprintf(artifact->updated_at, TIME_SIZE, "2024-03-0%zuT10:00:00Z", i + 1);
+	}
+}
+
 static struct config *sample_config(const struct sample *sample)
 {
 	struct config *config = config_create();
@@ -160,6 +235,7 @@ void sample_fill(struct account *account)
 	analytics->availability = "MULTI_ZONE";
 	shared->kind = "Basic";
 
+	add_artifacts(account);
 	for (size_t i = 0; i < sizeof(samples) / sizeof(*samples); i++) {
 		const struct sample *sample = &samples[i];
 		struct cluster *cluster = account_cluster(account, NULL, sample->cluster);

@@ -12,6 +12,7 @@
 #include "base/cleanup.h"
 #include "emulator/answer.h"
 #include "emulator/mem.h"
+#include "emulator/storage.h"
 
 #define STACK_BYTES      ((size_t)2 << 20)
 #define CONNECTION_BYTES ((size_t)128 << 10)
@@ -22,6 +23,7 @@ struct server {
 	struct emulator *emulator;
 	struct MHD_Daemon *daemon;
 	bool tls;
+	bool is_storage;
 	uint16_t port;
 	char url[80];
 };
@@ -107,7 +109,33 @@ static void *on_uri(void *ctx, const char *uri, struct MHD_Connection *connectio
 	const struct server *server = ctx;
 	struct request *request = request_create(connection, uri);
 	request->scheme = server->tls ? "https" : "http";
+	request->family = server->is_storage ? FAMILY_STORAGE : request->family;
 	return request;
+}
+
+/* What is uploaded is dealt with as it comes; it may be more than fits into memory. */
+static enum MHD_Result begin_storage(const struct server *server, struct request *request)
+{
+	answer_begin(server->emulator, request);
+	storage_begin(server->emulator, request);
+	return answer_receives(server->emulator, request, 0) ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result take_body(
+	const struct server *server, struct request *request, const char *data, size_t *len)
+{
+	if (server->is_storage) {
+		if (!answer_receives(server->emulator, request, *len)) {
+			return MHD_NO;
+		}
+		storage_receive(request, data, *len);
+	} else {
+		size_t room = REQUEST_BODY_MAX - request->body.len;
+		strbuf_add(&request->body, data, *len < room ? *len : room);
+	}
+	request->body_len += *len;
+	*len = 0;
+	return MHD_YES;
 }
 
 static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, const char *url,
@@ -122,14 +150,13 @@ static enum MHD_Result on_request(void *ctx, struct MHD_Connection *connection, 
 	if (!request->begun) {
 		request->begun = true;
 		request->method = mem_dup(method);
-		return MHD_YES;
+		return server->is_storage ? begin_storage(server, request) : MHD_YES;
 	}
 	if (*upload_len > 0) {
-		size_t room = REQUEST_BODY_MAX - request->body.len;
-		strbuf_add(&request->body, upload, *upload_len < room ? *upload_len : room);
-		request->body_len += *upload_len;
-		*upload_len = 0;
-		return MHD_YES;
+		return take_body(server, request, upload, upload_len);
+	}
+	if (!server->is_storage) {
+		answer_begin(server->emulator, request);
 	}
 	return answer_request(server->emulator, request) ? MHD_YES : MHD_NO;
 }
@@ -140,6 +167,7 @@ static void on_completed(void *ctx, struct MHD_Connection *connection, void **re
 	const struct server *server = ctx;
 	struct request *request = *request_ctx;
 	if (request) {
+		storage_forget(request);
 		answer_forget(server->emulator, request);
 		request_destroy(request);
 	}
@@ -182,6 +210,7 @@ int server_create(
 	int fd = -1;
 	server->emulator = emulator;
 	server->tls = options->tls_cert != NULL;
+	server->is_storage = options->is_storage;
 	int err = open_socket(server, options->listen, &fd);
 	if (err < 0) {
 		return err;
@@ -197,9 +226,11 @@ int server_create(
 
 void server_destroy(struct server *server)
 {
-	emulator_stop(server->emulator);
-	MHD_stop_daemon(server->daemon);
-	free(server);
+	if (server) {
+		emulator_stop(server->emulator);
+		MHD_stop_daemon(server->daemon);
+		free(server);
+	}
 }
 
 uint16_t server_port(const struct server *server)

@@ -17,6 +17,7 @@ struct server_options {
 	const char *listen;   /* ADDRESS:PORT, loopback only */
 	const char *tls_cert; /* PEM text; NULL for plain HTTP */
 	const char *tls_key;
+	bool is_storage; /* the origin of presigned URLs, not the API */
 };
 
 /* -EINVAL for an address that is none, -EPERM for one beyond the loopback,

@@ -1,8 +1,10 @@
 """The organization, runtimes, plugins' definitions, tasks, and what holds for every answer."""
 
+import re
+
 import pytest
 
-from cloud import CONNECT, ORGANIZATION, connect_error, platform_error
+from cloud import CONNECT, ORGANIZATION, connect_error, harness, platform_error
 
 ORGANIZATIONS = "/org/v2/organizations"
 RUNTIMES = "/connect/v1/custom-connector-runtimes"
@@ -56,6 +58,22 @@ def test_credentials(cloud, path):
     answer = cloud.ask("GET", path)
     platform_error(answer, 401, "user_unauthenticated", "Authentication Required")
     assert answer.headers["www-authenticate"].startswith('Basic error="invalid_key"')
+
+
+def operations():
+    listed = harness.run(harness.EMULATOR, "--list-operations").output.splitlines()
+    return [line.split() for line in listed]
+
+
+def test_operations(cloud):
+    """Each is there, knows its method, and wants credentials where it should."""
+    seen = operations()
+    assert len(seen) == len({name for _, _, name in seen}) == len({row[:2] for row in map(
+        tuple, seen)}) == 63
+    for method, pattern, name in seen:
+        if not pattern.startswith("/_emulator/") and not name.startswith("uploadTo"):
+            assert cloud.ask(method, re.sub("{.*?}", "x", pattern)).status == 401, name
+            assert cloud.api("TRACE", re.sub("{.*?}", "x", pattern)).status == 405, name
 
 
 def test_rate_limit_headers(cloud):
