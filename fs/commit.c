@@ -49,7 +49,6 @@ void commit_settle(const struct commit *commit)
 	if (slot->draft == commit->node && commit->node->local->changes == commit->change) {
 		slot_set_draft(slot, NULL);
 	}
-	slot_is_back(slot);
 }
 
 int commit_names(const struct commit *commit, struct op *op)

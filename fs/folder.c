@@ -278,13 +278,13 @@ static int64_t folder_tick(struct folder *folder, int64_t now)
 {
 	const struct slot *config = folder_config(folder);
 	int64_t wait = -1;
-	for (unsigned i = 0; i < SLOTS && !folder->busy; i++) {
+	for (unsigned i = 0; i < SLOTS && !folder_is_busy(folder); i++) {
 		wait = sooner(wait, slot_tick(&folder->slots[i], now));
 	}
-	if (!folder->busy && config->away == AWAY_UNLINKED && now >= config->away_due) {
+	if (!folder_is_busy(folder) && config->away == AWAY_UNLINKED && now >= config->away_due) {
 		removal_start(NULL, folder);
 	}
-	return folder->busy ? -1 : wait;
+	return folder_is_busy(folder) ? -1 : wait;
 }
 
 int64_t folders_tick(struct fs *fs, int64_t now)

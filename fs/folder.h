@@ -40,8 +40,15 @@ struct folder {
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
 	int64_t hidden_until[FACES]; /* removed files that cannot be removed */
 
-	bool busy; /* a job works on it */
+	/* Jobs take turns in the order in which they were started. */
+	unsigned jobs_started, jobs_ended;
 };
+
+/* Whether a change of it is under way. */
+static inline bool folder_is_busy(const struct folder *folder)
+{
+	return folder->jobs_started != folder->jobs_ended;
+}
 
 /* Its slot of this route; NULL: the route has none. */
 struct slot *folder_slot(struct folder *folder, const struct route *route);

@@ -19,10 +19,9 @@
 /* Under the lock: waits for the folder's turn. */
 static void take_turn(struct job *job)
 {
-	while (job->folder->busy) {
+	while (job->folder->jobs_ended != job->turn) {
 		pthread_cond_wait(&job->fs->changed, &job->fs->lock);
 	}
-	job->folder->busy = true;
 }
 
 /* Brings what was sent, or would have been, into the audit trail. */
@@ -61,7 +60,7 @@ static void *job_thread(void *arg)
 	record(job, err);
 	fs_lock(fs);
 	err = job->done(job, err);
-	job->folder->busy = false;
+	job->folder->jobs_ended++;
 	if (job->op) {
 		op_finish(job->op, err);
 	}
@@ -86,10 +85,12 @@ int job_start(struct job *job, struct op *op)
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	fs->jobs++;
+	job->turn = job->folder->jobs_started++;
 	int err = pthread_create(&thread, &attr, job_thread, job);
 	pthread_attr_destroy(&attr);
 	if (err) {
 		fs->jobs--;
+		job->folder->jobs_started--;
 		fs_unlock(fs); /* which free takes */
 		job->free(job);
 		fs_lock(fs);

@@ -29,6 +29,7 @@ struct job {
 	struct fs *fs;
 	struct folder *folder;
 	struct op *op; /* who waits; NULL: nobody (any more) */
+	unsigned turn; /* in its folder */
 	int64_t deadline;
 	struct change change;
 	/* Without the lock; may block. 0 or -errno. */

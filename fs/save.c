@@ -222,8 +222,7 @@ static int parse(struct save *save)
 		save_strip_added(&save->wanted);
 		save->offsets = offsets.text ? strndup(offsets.text, offsets.len) : NULL;
 	} else if (err == 0 && offsets.text) {
-		strbuf_adds(
-			&save->why, "\"offsets\" may be given only when a connector is created");
+		strbuf_adds(&save->why, SAVE_NO_OFFSETS);
 		err = -EINVAL;
 	} else if (err == 0 && !config_get(&save->wanted, "name")) {
 		err = config_set(&save->wanted, "name", name);
@@ -272,9 +271,10 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		return err;
 	}
 	save_take_base(save);
-	bool nothing =
-		!save->create && (is_rollback(slot, &save->wanted, &save->base) ||
-					 changes_nothing(folder, &save->wanted, &save->base));
+	/* While another save is under way, what is shown is not what this one will meet. */
+	bool nothing = !save->create && !folder_is_busy(folder) &&
+		       (is_rollback(slot, &save->wanted, &save->base) ||
+			       changes_nothing(folder, &save->wanted, &save->base));
 	if (nothing) {
 		struct item *item = folder_item(folder);
 		if (item && item->parts[PART_CONFIG] && how == SAVE_IN_PLACE) {

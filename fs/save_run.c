@@ -405,16 +405,26 @@ int save_run(struct job *job)
 {
 	struct save *save = (struct save *)job;
 	fs_lock(job->fs);
+	const struct folder *folder = job->folder;
 	/* An update that waited for a removal's turn finds that there is nothing left to update. */
-	bool made = job->folder->made;
+	bool creates = !save->create && folder->made;
+	/* A create that waited for its writer's own finds that there is. */
+	bool updates = save->create && !folder->made && folder->created_at &&
+		       folder->creator == save->commit.pid;
 	save_take_base(save); /* an earlier save of the same writer may have ended meanwhile */
 	fs_unlock(job->fs);
-	if (made && !save->create) {
-		save->create = true;
+	int err = 0;
+	save->create = (save->create && !updates) || creates;
+	if (creates) {
 		save_strip_added(&save->wanted);
+	} else if (updates && save->offsets) {
+		strbuf_adds(&save->why, SAVE_NO_OFFSETS);
+		err = -EINVAL;
 	}
 	job->change.action = save->create ? "create" : "update";
-	int err = save->create ? create(job) : update(job);
+	if (err == 0) {
+		err = save->create ? create(job) : update(job);
+	}
 	job->change.undecided = save->undecided;
 	return err;
 }

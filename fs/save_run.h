@@ -27,6 +27,8 @@ struct save {
 	struct strbuf why; /* for a person, after a failure */
 };
 
+#define SAVE_NO_OFFSETS "\"offsets\" may be given only when a connector is created"
+
 int save_run(struct job *job);
 /* For a person: what an answer that is an error said. */
 void save_explain(struct save *save, const char *what, const struct http_answer *answer);

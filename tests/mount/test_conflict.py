@@ -125,7 +125,7 @@ def test_a_draft_of_two_threads(work):
     text = w.changed(kafka_topic="of-two")
     fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
     w.process.write_fd(fd, text[:40])
-    second = w.process.in_a_thread("open_file", w.config, os.O_WRONLY)
+    second = w.process.in_a_thread("open", w.config, os.O_WRONLY)
     w.process.pwrite(second, text[40:], 40)
     w.process.close(second)
     w.process.close(fd)

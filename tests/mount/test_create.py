@@ -272,6 +272,62 @@ def test_created_elsewhere_meanwhile(work):
     poll(lambda: w.process.read(directory / "config.json") == w.site.shown("new"), 10)
 
 
+def begin_to_create(w):
+    """A close that has sent its POST and waits for the answer; a second descriptor."""
+    directory = new_directory(w)
+    w.api.settings(latency_ms=500)
+    fd = w.process.open(directory / "config.json", os.O_WRONLY | os.O_CREAT)
+    w.process.write_fd(fd, new_text())
+    second = w.process.open(directory / "config.json", os.O_RDWR)
+    w.process.begin("close", fd)
+    poll(lambda: w.api.writes() == [w.site.post], 5)
+    return directory, second
+
+
+def test_saved_again_while_it_is_created(work):
+    """An autosave, or an editor that was interrupted: an update of what it creates itself."""
+    w = work()
+    directory, fd = begin_to_create(w)
+    text = new_text(kafka_topic="again")
+    w.process.write_fd(fd, text)
+    w.process.ftruncate(fd, len(text))
+    w.process.close(fd)
+    w.process.finish()
+    assert w.api.writes() == [w.site.post, w.site.put("new")]
+    assert w.site.config("new")["kafka.topic"] == "again"
+    assert w.process.read(directory / "config.json") == w.site.shown("new")
+    assert not w.process.exists(directory / "config.json.error")
+
+
+def test_offsets_given_again_while_it_is_created(work):
+    w = work()
+    directory, fd = begin_to_create(w)
+    text = json.dumps({"name": "new", "config": json.loads(new_text(kafka_topic="again")),
+                       "offsets": []}).encode()
+    w.process.write_fd(fd, text)
+    w.process.ftruncate(fd, len(text))
+    with fails(errno.EINVAL):
+        w.process.close(fd)
+    w.process.finish()
+    assert w.api.writes() == [w.site.post]
+    assert b"offsets" in w.process.read(directory / "config.json.error")
+    assert w.process.read(directory / "config.json.rejected") == text
+
+
+def test_saved_by_another_while_it_is_created(work, processes):
+    """Who did not create it meets what is there."""
+    w = work()
+    directory, fd = begin_to_create(w)
+    other = processes()
+    other.create(directory / "temporary", new_text(kafka_topic="of-another"))
+    with fails(errno.EEXIST):
+        other.rename(directory / "temporary", directory / "config.json")
+    w.process.finish()
+    w.process.close(fd)
+    assert w.api.writes() == [w.site.post, w.site.post]
+    assert w.site.config("new")["kafka.topic"] == json.loads(new_text())["kafka.topic"]
+
+
 def test_refused_with_400_although_it_exists(work):
     """After any refusal the mount looks whether it is there."""
     w = work()

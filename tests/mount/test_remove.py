@@ -60,6 +60,21 @@ def test_unlink_alone(work):
     assert w.site.get("plain") is None
 
 
+def test_unlink_while_it_is_saved(work, processes):
+    """The save was closed before: it is sent, and then it is removed."""
+    w = work(delete_delay=1)
+    w.api.settings(latency_ms=300)
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, w.changed(kafka_topic="the-last"))
+    w.process.begin("close", fd)
+    poll(lambda: w.api.calls() == [w.look], 5)
+    processes().unlink(w.config)
+    w.process.finish()
+    assert not w.process.exists(w.config)
+    poll(lambda: w.api.writes() == [w.put, w.delete], 5)
+    poll(lambda: not w.process.exists(w.directory), 5)
+
+
 def test_unlink_at_once(work):
     w = work(delete_delay=0)
     w.process.unlink(w.config)

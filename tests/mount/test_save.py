@@ -512,6 +512,23 @@ def test_two_saves_in_a_row(work):
     assert w.site.config("plain")["kafka.topic"] == "second"
 
 
+def test_taken_back_while_it_is_sent(work):
+    """What was shown is saved again before the new text has arrived: the last one wins."""
+    w = work()
+    w.api.settings(latency_ms=300)
+    fd = w.process.open(w.config, IN_PLACE)
+    w.process.write_fd(fd, w.changed(kafka_topic="for-a-moment"))
+    second = w.process.open(w.config, os.O_RDWR)
+    w.process.begin("close", fd)
+    poll(lambda: w.api.calls() == [w.look], 5)
+    w.process.pwrite(second, w.text, 0)
+    w.process.ftruncate(second, len(w.text))
+    w.process.close(second)
+    w.process.finish()
+    assert w.api.calls() == [w.look, w.put, w.look, w.put]
+    assert w.process.read(w.config) == w.text == w.shown()
+
+
 def test_save_of_what_was_never_read(emulator, site, mount, process):
     """cp from a backup, without a look at the file before."""
     mounted = mount(emulator)

@@ -29,14 +29,31 @@ def read(path):
         os.close(fd)
 
 
-def open_file(path, flags):
-    return os.open(path, flags)
+def function_of(name):
+    """One of this file, or of os."""
+    own = globals().get(name)
+    return own if isinstance(own, types.FunctionType) else getattr(os, name)
 
 
-def in_a_thread(function, *arguments):
-    """Calls one of these functions in a thread that ends then."""
+def in_a_thread(name, *arguments):
+    """Calls a function in a thread that ends then."""
     with concurrent.futures.ThreadPoolExecutor(1) as threads:
-        return threads.submit(globals()[function], *arguments).result()
+        return threads.submit(function_of(name), *arguments).result()
+
+
+BEGUN = []
+
+
+def begin(name, *arguments):
+    """Calls a function in a thread, and does not wait for it."""
+    threads = concurrent.futures.ThreadPoolExecutor(1)
+    BEGUN.append(threads.submit(function_of(name), *arguments))
+    threads.shutdown(wait=False)
+
+
+def finish():
+    """The result of what was begun first."""
+    return BEGUN.pop(0).result()
 
 
 def read_fd(fd):
@@ -237,7 +254,9 @@ def dup_close(fd):
 
 
 def close_all(kept=frozenset()):
-    """Drops the descriptors and mappings that a test left open."""
+    """Drops the descriptors and mappings that a test left open, and waits for what it began."""
+    concurrent.futures.wait(BEGUN)
+    BEGUN.clear()
     for key in list(MAPPINGS):
         unmap(key)
     for name in os.listdir("/proc/self/fd"):
@@ -263,9 +282,7 @@ def main():
         if name == "close_all":
             kwargs = {"kept": kept}
         try:
-            own = globals().get(name)
-            function = own if isinstance(own, types.FunctionType) else getattr(os, name)
-            answer = True, function(*args, **kwargs)
+            answer = True, function_of(name)(*args, **kwargs)
         except Exception as error:  # the caller raises it
             answer = False, error
         pickle.dump(answer, sink)
