@@ -228,6 +228,8 @@ static int attempt(struct save *save, bool again, struct http_answer *ret_answer
 			   !looks_sent(&save->wanted, &save->base);
 	if (config_equal(&save->wanted, &live) || sent_before ||
 		(save->sent && looks_sent(&save->wanted, &live))) {
+		/* True where a request of this save's own was carried out, and its answer lost. */
+		save->sent |= save->undecided;
 		save->undecided = false;
 		return 0;
 	}

@@ -287,6 +287,15 @@ def test_carried_out_but_never_answered(work):
     w.assert_clean()
 
 
+def test_a_good_save_without_an_answer_removes_what_is_kept(work):
+    w = work()
+    refuse(w, w.changed(kafka_topic="refused"))
+    w.api.fault(method="PUT", path="/config$", unanswered="drop")
+    w.process.write(w.config, w.changed(kafka_topic="good"))
+    assert w.api.writes() == [w.put, w.put]
+    w.assert_clean()
+
+
 def test_undecided_and_later_carried_out(work):
     """Refused after the deadline; when it turns out to be done, the refusal vanishes."""
     w = work(timeout_write=1, ttl=0.3)
