@@ -224,18 +224,17 @@ static void add_place(const char *text, size_t at, struct strbuf *why)
 	strbuf_addf(why, "not complete, valid JSON: line %zu, column %zu", line, column);
 }
 
-int config_parse(const char *text, size_t len, struct config *ret_config,
-	struct json_slice *ret_offsets, struct strbuf *ret_why)
+int config_object(
+	const char *text, size_t len, struct json_slice *ret_object, struct strbuf *ret_why)
 {
-	struct json_slice object, name = { NULL, 0 }, offsets = { NULL, 0 };
-	struct config config = { 0 };
+	struct json_slice object;
 	size_t at;
 	if (json_check(text, len, &object, &at) < 0) {
 		add_place(text, at, ret_why);
 		return -EINVAL;
 	}
 	if (json_type(object) != JSON_OBJECT) {
-		strbuf_adds(ret_why, "not a JSON object of settings");
+		strbuf_adds(ret_why, "not a JSON object");
 		return -EINVAL;
 	}
 	if (json_has_lone_surrogate(object)) {
@@ -248,7 +247,20 @@ int config_parse(const char *text, size_t len, struct config *ret_config,
 		strbuf_finish(&twice);
 		return -EINVAL;
 	}
-	int err = unwrap(&object, &name, &offsets, ret_why);
+	*ret_object = object;
+	return 0;
+}
+
+int config_parse(const char *text, size_t len, struct config *ret_config,
+	struct json_slice *ret_offsets, struct strbuf *ret_why)
+{
+	struct json_slice object, name = { NULL, 0 }, offsets = { NULL, 0 };
+	struct config config = { 0 };
+	int err = config_object(text, len, &object, ret_why);
+	if (err < 0) {
+		return err;
+	}
+	err = unwrap(&object, &name, &offsets, ret_why);
 	if (err == 0) {
 		err = add_members(&config, object, ret_why);
 	}

@@ -28,6 +28,11 @@ static inline void config_cleanup(struct config *config)
 	config_finish(config);
 }
 
+/* What somebody wrote, as an object. -EINVAL with the reason: not JSON, no object, a name twice,
+ * text that is none; -ENOMEM. The slice points into text. */
+int config_object(
+	const char *text, size_t len, struct json_slice *ret_object, struct strbuf *ret_why);
+
 /*
  * What somebody wrote, read strictly: an object of settings (numbers and booleans become strings,
  * digit by digit), or {"name": …, "config": {…}, "offsets": […]}. -EINVAL with the reason in
