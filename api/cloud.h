@@ -24,5 +24,12 @@
 #define CLOUD_PLUGINS "/connect/v1/environments/{}/clusters/{}/connector-plugins"
 /* validateConnectv1ConnectorPlugin */
 #define CLOUD_VALIDATE CLOUD_PLUGINS "/{}/config/validate"
+/* listConnectV1CustomConnectorPlugins, createConnectV1CustomConnectorPlugin */
+#define CLOUD_CUSTOM_PLUGINS "/connect/v1/custom-connector-plugins"
+/* listCcpmV1CustomConnectPlugins (environment), createCcpmV1CustomConnectPlugin */
+#define CLOUD_ENVIRONMENT_PLUGINS "/ccpm/v1/plugins"
+/* listCcpmV1CustomConnectPluginVersions (plugin, environment),
+ * createCcpmV1CustomConnectPluginVersion (plugin) */
+#define CLOUD_VERSIONS CLOUD_ENVIRONMENT_PLUGINS "/{}/versions"
 
 #endif

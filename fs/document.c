@@ -122,13 +122,13 @@ void document_remove(struct item *item)
 }
 
 struct document *document_get_named(struct fs *fs, const struct document_kind *kind,
-	const char *environment, const char *cluster, const char *name)
+	const char *environment, const char *inner, const char *name)
 {
 	char *target = kind->variables == 0   ? strdup(kind->target)
 		       : kind->variables == 1 ? url_target(kind->target, environment)
-		       : kind->variables == 2
-			       ? url_target(kind->target, environment, cluster)
-			       : url_target(kind->target, environment, cluster, name);
+		       : kind->of_plugin      ? url_target(kind->target, inner, environment)
+		       : kind->variables == 2 ? url_target(kind->target, environment, inner)
+					      : url_target(kind->target, environment, inner, name);
 	struct document *document = NULL;
 	if (!target) {
 		return NULL;
@@ -145,16 +145,17 @@ struct document *document_get_named(struct fs *fs, const struct document_kind *k
 	}
 	*document = (struct document){ .fs = fs, .kind = kind, .target = target };
 	document->environment = kind->variables > 0 ? strdup(environment) : NULL;
-	document->cluster = kind->variables > 1 ? strdup(cluster) : NULL;
+	document->cluster = kind->variables > 1 && !kind->of_plugin ? strdup(inner) : NULL;
+	document->plugin = kind->of_plugin ? strdup(inner) : NULL;
 	document->name = kind->variables > 2 ? strdup(name) : NULL;
 	HASH_ADD_KEYPTR(hh, fs->documents, target, strlen(target), document);
 	return document;
 }
 
-struct document *document_get(struct fs *fs, const struct document_kind *kind,
-	const char *environment, const char *cluster)
+struct document *document_get(
+	struct fs *fs, const struct document_kind *kind, const char *environment, const char *inner)
 {
-	return document_get_named(fs, kind, environment, cluster, NULL);
+	return document_get_named(fs, kind, environment, inner, NULL);
 }
 
 static void document_destroy(struct document *document)
@@ -169,6 +170,7 @@ static void document_destroy(struct document *document)
 	free(document->environment);
 	free(document->cluster);
 	free(document->name);
+	free(document->plugin);
 	free(document);
 }
 
@@ -195,6 +197,9 @@ int64_t document_ttl_left(const struct document *document, int64_t now)
 
 int64_t item_ttl_left(const struct item *item, enum part_kind kind, int64_t now)
 {
+	if (!item->document->kind->cut) {
+		return document_ttl_left(item->document, now);
+	}
 	int64_t until = MOMENT_MS(item->part_at[kind]) + ttl_of_part(item->document, kind);
 	return item->part_at[kind] && until > now ? until - now : 0;
 }

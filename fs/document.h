@@ -80,6 +80,7 @@ struct document_kind {
 	const char *target; /* url_target pattern; the variables are environment, cluster, name */
 	unsigned variables;
 	const char *question; /* JSON to be sent with PUT, which changes nothing; NULL: a GET */
+	bool of_plugin;       /* the variables are a custom plugin and its environment */
 	enum ttl_class ttl;
 	/* Where the items are: in the pages' "data", named by this member ("id"); else members of
 	 * the object, or elements of the array, at the top. */
@@ -88,6 +89,9 @@ struct document_kind {
 	/* The whole answer is one item, named ""; of several pages: {"data": […]}. */
 	bool single;
 	bool array; /* of a single one: no object, an array */
+	/* Whether an item is about to change by itself: then all are believed for the status's TTL
+	 * alone. NULL: none ever is. */
+	bool (*unsettled)(const struct item *item);
 	/* Makes an item of one value; NULL: the value is its only part. */
 	int (*cut)(struct stage *stage, const char *name, struct json_slice value);
 	/* Brings in what arrived; NULL: document_merge. It calls document_fetched when it is done,
@@ -100,10 +104,10 @@ struct document {
 	struct fs *fs;
 	const struct document_kind *kind;
 	char *target;
-	char *environment, *cluster, *name; /* NULL where the kind has no such variable */
-	struct table names;                 /* the items, by the hashes of their names */
-	struct item **items;                /* their places ascend */
-	size_t count, room;                 /* of items */
+	char *environment, *cluster, *plugin, *name; /* NULL where the kind has no such variable */
+	struct table names;                          /* the items, by the hashes of their names */
+	struct item **items;                         /* their places ascend */
+	size_t count, room;                          /* of items */
 	uint64_t next_place;
 	int64_t fetched_at; /* the moment when the last good fetch began; 0: never */
 	int64_t expires_at;
@@ -129,11 +133,13 @@ struct stage {
 	int64_t started;
 };
 
+/* The document of its variables (NULL for those that it has not); `inner` is the cluster or custom
+ * plugin. NULL: no memory. */
 struct document *document_get(struct fs *fs, const struct document_kind *kind,
-	const char *environment, const char *cluster);
+	const char *environment, const char *inner);
 /* Of a kind with three variables. */
 struct document *document_get_named(struct fs *fs, const struct document_kind *kind,
-	const char *environment, const char *cluster, const char *name);
+	const char *environment, const char *inner, const char *name);
 void documents_destroy(struct fs *fs);
 
 /*

@@ -302,9 +302,22 @@ void document_refresh(struct document *document, bool background)
 	}
 }
 
+static int64_t ttl_of(const struct document *document)
+{
+	const int64_t *ttls = document->fs->options->ttl;
+	int64_t ttl = ttls[document->kind->ttl];
+	size_t count = document->kind->unsettled ? document->count : 0;
+	for (size_t i = 0; i < count; i++) {
+		if (document->kind->unsettled(document->items[i]) && ttl > ttls[TTL_STATUS]) {
+			return ttls[TTL_STATUS];
+		}
+	}
+	return ttl;
+}
+
 void document_fetched(struct document *document, int64_t started, bool complete)
 {
-	int64_t ttl = document->fs->options->ttl[document->kind->ttl];
+	int64_t ttl = ttl_of(document);
 	if (!complete && ttl > SUSPECT_MS) {
 		ttl = SUSPECT_MS;
 	}

@@ -22,16 +22,49 @@
 
 #define BRAKE_MS 60000
 
-static const enum route_id slot_routes[SLOTS] = { [SLOT_CONFIG] = ROUTE_CONFIG };
+/* The main file is the directory's own. */
+static const enum route_id slot_routes[SLOTS] = { [SLOT_MAIN] = ROUTE_ROOT };
+
+static char *variable_of(const struct node *dir, enum variable variable)
+{
+	const char *value = node_variable(dir, variable);
+	return value ? strdup(value) : NULL;
+}
+
+/* Appends what no two directories share. */
+static void add_key(const struct node *dir, struct strbuf *out)
+{
+	static const enum variable variables[] = { VAR_ENVIRONMENT, VAR_CLUSTER,
+		VAR_CUSTOM_PLUGIN };
+	strbuf_adds(out, routes[dir->route->main].name);
+	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
+		const char *value = node_variable(dir, variables[i]);
+		if (value && value != dir->key) {
+			strbuf_addf(out, "\n%s", value);
+		}
+	}
+	strbuf_addf(out, "\n%s", dir->key);
+}
+
+static void set_slots(struct folder *folder, const struct node *dir)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		struct slot *slot = &folder->slots[i];
+		const struct route *route =
+			&routes[i == SLOT_MAIN ? dir->route->main : slot_routes[i]];
+		slot->folder = folder;
+		if (routes + route->parent == dir->route) {
+			slot->route = route;
+			slot->ino = node_ino(dir, route->name);
+		}
+	}
+}
 
 static struct folder *folder_get(struct fs *fs, const struct node *dir)
 {
-	const char *environment = node_variable(dir, VAR_ENVIRONMENT);
-	const char *cluster = node_variable(dir, VAR_CLUSTER);
-	const char *name = dir->key;
 	struct strbuf key = STRBUF_INIT(4096);
 	struct folder *folder = NULL;
-	strbuf_addf(&key, "%s\n%s\n%s", environment, cluster, name);
+	add_key(dir, &key);
 	if (!key.err) {
 		HASH_FIND(hh, fs->folders, key.buf, key.len, folder);
 	}
@@ -41,14 +74,14 @@ static struct folder *folder_get(struct fs *fs, const struct node *dir)
 	if (folder && !folder->key) {
 		folder->fs = fs;
 		folder->key = strbuf_detach(&key, NULL);
-		folder->environment = strdup(environment);
-		folder->cluster = strdup(cluster);
-		folder->name = strdup(name);
-		for (unsigned i = 0; i < SLOTS; i++) {
-			folder->slots[i].folder = folder;
-			folder->slots[i].route = &routes[slot_routes[i]];
-			folder->slots[i].ino = node_ino(dir, folder->slots[i].route->name);
-		}
+		folder->route = dir->route;
+		folder->environment = variable_of(dir, VAR_ENVIRONMENT);
+		folder->cluster = variable_of(dir, VAR_CLUSTER);
+		folder->plugin = dir->route->document->of_plugin
+					 ? variable_of(dir, VAR_CUSTOM_PLUGIN)
+					 : NULL;
+		folder->name = strdup(dir->key);
+		set_slots(folder, dir);
 		HASH_ADD_KEYPTR(hh, fs->folders, folder->key, strlen(folder->key), folder);
 	}
 	strbuf_finish(&key);
@@ -74,8 +107,7 @@ struct folder *folder_find(struct fs *fs, struct node *dir)
 	if (!dir->folder && fs->folders) {
 		struct folder *folder = NULL;
 		struct strbuf key = STRBUF_INIT(4096);
-		strbuf_addf(&key, "%s\n%s\n%s", node_variable(dir, VAR_ENVIRONMENT),
-			node_variable(dir, VAR_CLUSTER), dir->key);
+		add_key(dir, &key);
 		if (!key.err) {
 			HASH_FIND(hh, fs->folders, key.buf, key.len, folder);
 		}
@@ -87,7 +119,7 @@ struct folder *folder_find(struct fs *fs, struct node *dir)
 
 struct slot *folder_slot(struct folder *folder, const struct route *route)
 {
-	for (unsigned i = 0; i < SLOTS; i++) {
+	for (unsigned i = 0; route && i < SLOTS; i++) {
 		if (folder->slots[i].route == route) {
 			return &folder->slots[i];
 		}
@@ -109,6 +141,7 @@ void folders_destroy(struct fs *fs)
 		free(folder->key);
 		free(folder->environment);
 		free(folder->cluster);
+		free(folder->plugin);
 		free(folder->name);
 		free(folder);
 	}
@@ -116,7 +149,9 @@ void folders_destroy(struct fs *fs)
 
 struct document *folder_document(const struct folder *folder)
 {
-	return document_get(folder->fs, &document_connectors, folder->environment, folder->cluster);
+	const struct document_kind *kind = folder->route->document;
+	return document_get(folder->fs, kind, folder->environment,
+		kind->of_plugin ? folder->plugin : folder->cluster);
 }
 
 struct item *folder_item(const struct folder *folder)
@@ -125,12 +160,23 @@ struct item *folder_item(const struct folder *folder)
 	return document ? document_find(document, folder->name) : NULL;
 }
 
+void folder_add_place(const struct folder *folder, struct strbuf *out)
+{
+	const char *const names[] = { folder->environment, folder->cluster, folder->plugin };
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		if (names[i]) {
+			strbuf_addf(out, "%s/", names[i]);
+		}
+	}
+	strbuf_adds(out, folder->name);
+}
+
 struct slot *folder_writes(
 	struct folder *folder, const struct route *route, pid_t thread, int64_t now)
 {
 	struct slot *slot = folder_slot(folder, route);
 	bool scratch =
-		slot && slot != folder_config(folder) && folder_takes_files(folder, thread, now);
+		slot && slot != folder_main(folder) && folder_takes_files(folder, thread, now);
 	return scratch ? NULL : slot;
 }
 
@@ -182,7 +228,7 @@ void folder_settle_undecided(struct folder *folder)
 	cleanup(config) struct config wanted = { 0 };
 	cleanup(config) struct config live = { 0 };
 	cleanup(strbuf) struct strbuf why = STRBUF_INIT(1024);
-	struct slot *slot = folder_config(folder);
+	struct slot *slot = folder_main(folder);
 	const struct local *local = slot->undecided ? slot_rejected(slot) : NULL;
 	const struct item *item = folder_item(folder);
 	if (!local || !item || !item->parts[PART_CONFIG]) {
@@ -205,7 +251,7 @@ void folder_forget(struct folder *folder)
 		bases_forget(folder->fs, slot->ino);
 	}
 	folder->created_at = 0;
-	folder->made = folder->entries || folder_config(folder)->draft;
+	folder->made = folder->entries || folder_main(folder)->draft;
 	memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
 	if (folder->dir) {
 		notify_entry(folder->fs, folder->dir->parent, folder->dir->name);
@@ -220,7 +266,7 @@ bool folder_keeps(struct folder *folder)
 		}
 		return false;
 	}
-	folder->kept = folder->kept || folder->entries || folder_config(folder)->draft;
+	folder->kept = folder->kept || folder->entries || folder_main(folder)->draft;
 	return folder->kept;
 }
 
@@ -241,10 +287,10 @@ void removals_note(struct fs *fs, int64_t now)
 		(fs->removals_next + 1) % (sizeof(fs->removals) / sizeof(fs->removals[0]));
 }
 
-int folder_unlink_config(struct folder *folder, int64_t now)
+int folder_unlink_main(struct folder *folder, int64_t now)
 {
 	struct fs *fs = folder->fs;
-	struct slot *slot = folder_config(folder);
+	struct slot *slot = folder_main(folder);
 	if (folder->made || slot_was_refused(slot, now)) {
 		/* A new one that was never sent, or an editor that takes a refused one back. */
 		slot_goes_away(slot, now);
@@ -276,7 +322,7 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static int64_t folder_tick(struct folder *folder, int64_t now)
 {
-	const struct slot *config = folder_config(folder);
+	const struct slot *config = folder_main(folder);
 	int64_t wait = -1;
 	for (unsigned i = 0; i < SLOTS && !folder_is_busy(folder); i++) {
 		wait = sooner(wait, slot_tick(&folder->slots[i], now));

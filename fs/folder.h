@@ -1,6 +1,7 @@
 /*
- * A folder: what this mount knows of one connector's directory beyond the API's answers. Local
- * files, the slots of those that are written, removals that wait.
+ * A folder: what this mount knows of a directory beyond the API's answers, where people write a
+ * file that stands for all of it: a connector's config.json. Local files, the slots of those that
+ * are written, removals that wait.
  *
  * Folders are made when they are first needed and live as long as the fs. Protected by its lock.
  */
@@ -26,14 +27,16 @@ struct folder {
 	UT_hash_handle hh; /* in fs->folders */
 	struct fs *fs;
 	char *key;
-	char *environment, *cluster, *name; /* the API's */
-	struct entry *entries; /* local files, by name; config.json is not among them */
+	const struct route *route; /* the directory's */
+	/* The API's names; NULL where the path has no such variable. */
+	char *environment, *cluster, *plugin, *name;
+	struct entry *entries; /* local files, by name; those with a slot are not among them */
 	struct timespec mtime; /* of the last local change; 0: none yet */
 	struct node *dir; /* the directory's node while there is one with local files; counted */
 
-	bool made; /* by mkdir, and not yet created by a save */
-	bool kept; /* its connector is gone, but what was refused was not: stays until rmdir */
-	int64_t created_at; /* when this mount created the connector, monotonic; 0: it did not */
+	bool made;          /* by mkdir, and not yet created by a save */
+	bool kept;          /* its item is gone, but what was refused was not: stays until rmdir */
+	int64_t created_at; /* when this mount created it, monotonic; 0: it did not */
 	pid_t creator;      /* the process that saved it then */
 
 	struct slot slots[SLOTS];
@@ -58,20 +61,22 @@ struct slot *folder_slot(struct folder *folder, const struct route *route);
 struct slot *folder_writes(
 	struct folder *folder, const struct route *route, pid_t thread, int64_t now);
 
-static inline struct slot *folder_config(struct folder *folder)
+static inline struct slot *folder_main(struct folder *folder)
 {
-	return &folder->slots[SLOT_CONFIG];
+	return &folder->slots[SLOT_MAIN];
 }
 
-/* Of a connector's directory node; NULL: no memory. */
+/* Of the node of a directory whose route has a main file; NULL: no memory. */
 struct folder *folder_of(struct fs *fs, struct node *dir);
 /* The same, where there is one already; NULL. */
 struct folder *folder_find(struct fs *fs, struct node *dir);
 void folders_destroy(struct fs *fs);
 
 struct document *folder_document(const struct folder *folder);
-/* The connector; NULL: there is none that we know of. */
+/* The connector or other thing; NULL: there is none that we know of. */
 struct item *folder_item(const struct folder *folder);
+/* Appends where it is, for a person: the API's names with slashes between them. */
+void folder_add_place(const struct folder *folder, struct strbuf *out);
 
 /* Whether read-only files may still be put beside config.json, as scratch: in a directory that
  * mkdir made, and by the process that created the connector for two seconds more (so that `cp -r`
@@ -91,10 +96,10 @@ void folder_settle_undecided(struct folder *folder);
  * them. */
 bool folder_keeps(struct folder *folder);
 
-/* config.json is unlinked: the first half of a removal. -EPERM: the brake. */
-int folder_unlink_config(struct folder *folder, int64_t now);
+/* The main file is unlinked: the first half of a removal. -EPERM: the brake. */
+int folder_unlink_main(struct folder *folder, int64_t now);
 
-/* The connector is gone: scratch and a draft that were left here stay, in a directory as mkdir
+/* It is gone: scratch and a draft that were left here stay, in a directory as mkdir
  * makes one. */
 void folder_forget(struct folder *folder);
 

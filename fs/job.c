@@ -31,8 +31,9 @@ static void record(struct job *job, int err)
 	const struct folder *folder = job->folder;
 	struct strbuf what = STRBUF_INIT(LINE_BYTES);
 	if (change->sent || change->held) {
-		strbuf_addf(&what, "%s %s/%s/%s: ", change->action, folder->environment,
-			folder->cluster, folder->name);
+		strbuf_addf(&what, "%s ", change->action);
+		folder_add_place(folder, &what);
+		strbuf_adds(&what, ": ");
 		if (change->held) {
 			strbuf_adds(&what, err < 0 ? strerror(-err) : "not sent (dry run)");
 		} else if (err == 0) {

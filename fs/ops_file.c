@@ -24,14 +24,14 @@ static bool wants_write(const struct fuse_file_info *fi)
 	return (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC;
 }
 
-/* The folder of a file in a connector's directory; NULL. */
+/* The folder of a file in a directory that has one; NULL. */
 static struct folder *folder_of_file(struct fs *fs, struct node *node)
 {
 	if (node->local && node->local->folder) {
 		return node->local->folder;
 	}
 	struct node *dir = node->parent;
-	return dir && dir->route == &routes[ROUTE_CONNECTOR] ? folder_of(fs, dir) : NULL;
+	return dir && route_has_folder(dir->route) ? folder_of(fs, dir) : NULL;
 }
 
 /* The slot that a file, or a draft, belongs to; NULL. */

@@ -17,15 +17,17 @@
 #include "fs/save.h"
 #include "fs/times.h"
 
-static bool is_connector_dir(const struct node *dir)
-{
-	return dir->route == &routes[ROUTE_CONNECTOR];
-}
-
-/* The row of a name that the API has in a connector's directory; NULL: any other name. */
+/* The row of a name that the API has in a directory with a folder; NULL: any other name. */
 const struct route *ops_fixed_route(const struct node *dir, const char *name)
 {
-	return is_connector_dir(dir) ? route_child(dir->route, name) : NULL;
+	return route_has_folder(dir->route) ? route_child(dir->route, name) : NULL;
+}
+
+/* The row of the folders that are made in a directory; NULL: none can be. */
+static const struct route *made_route(const struct node *dir)
+{
+	const struct route *child = dir->route ? route_variable_child(dir->route) : NULL;
+	return route_has_folder(child) ? child : NULL;
 }
 
 struct folder *ops_folder(struct fs *fs, struct node *dir)
@@ -117,7 +119,7 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	return 0;
 }
 
-static int make_connector_dir(struct op *op)
+static int make_folder(struct op *op, const struct route *route)
 {
 	struct fs *fs = op->fs;
 	char *key = name_decode(op->name);
@@ -129,9 +131,9 @@ static int make_connector_dir(struct op *op)
 		return -EINVAL;
 	}
 	if (!name_is_conventional(key)) {
-		log_warn("mkdir: the API may refuse a connector of this name: %s", key);
+		log_warn("mkdir: the API may refuse this name: %s", key);
 	}
-	struct node *node = node_create_route(op->node, op->name, &routes[ROUTE_CONNECTOR], key);
+	struct node *node = node_create_route(op->node, op->name, route, key);
 	free(key);
 	if (!node) {
 		return -ENOMEM;
@@ -143,7 +145,7 @@ static int make_connector_dir(struct op *op)
 		return -ENOMEM;
 	}
 	folder->made = true;
-	folder_config(folder)->away = AWAY_NOT;
+	folder_main(folder)->away = AWAY_NOT;
 	folder->created_at = 0;
 	folder_touch(folder);
 	struct found found = { .node = node };
@@ -154,15 +156,15 @@ static int make_connector_dir(struct op *op)
 static int step_mkdir(struct op *op)
 {
 	int result;
-	bool connector = op->node->route == &routes[ROUTE_CONNECTORS];
-	if (!connector && !tree_is_local_dir(op->node)) {
+	const struct route *made = made_route(op->node);
+	if (!made && !tree_is_local_dir(op->node)) {
 		return -EPERM;
 	}
 	if (ops_exists(op, op->node, op->name, &result)) {
 		return result;
 	}
-	if (connector) {
-		return make_connector_dir(op);
+	if (made) {
+		return make_folder(op, made);
 	}
 	struct found found = { 0 };
 	if (ops_fixed_route(op->node, op->name)) {
@@ -240,12 +242,12 @@ static int step_unlink(struct op *op)
 	if (slot->away != AWAY_NOT || (folder->made && !slot->draft)) {
 		return -ENOENT;
 	}
-	if (slot != folder_config(folder)) {
+	if (slot != folder_main(folder)) {
 		slot_goes_away(slot, now);
 		ops_touch(fs, dir);
 		return 0;
 	}
-	int err = folder_unlink_config(folder, now);
+	int err = folder_unlink_main(folder, now);
 	if (err == 0) {
 		ops_touch(fs, dir);
 	}
@@ -277,7 +279,7 @@ static int step_rmdir(struct op *op)
 	if (tree_is_local_dir(op->node)) {
 		return rmdir_local(op);
 	}
-	if (op->node->route != &routes[ROUTE_CONNECTORS]) {
+	if (!made_route(op->node)) {
 		return -EPERM;
 	}
 	int result = tree_lookup(op, op->node, op->name, &found);
@@ -289,7 +291,7 @@ static int step_rmdir(struct op *op)
 	if (!folder) {
 		return -ENOMEM;
 	}
-	struct slot *slot = folder_config(folder);
+	struct slot *slot = folder_main(folder);
 	bool shown = !folder->made && slot->away == AWAY_NOT && !folder_keeps(folder);
 	bool config = slot->draft || shown;
 	if (config || folder->entries) {

@@ -123,7 +123,7 @@ static int removal_done(struct job *job, int err)
 {
 	struct removal *removal = (struct removal *)job;
 	struct folder *folder = job->folder;
-	struct slot *slot = folder_config(folder);
+	struct slot *slot = folder_main(folder);
 	struct fs *fs = job->fs;
 	if (slot->away != AWAY_UNLINKED) {
 		/* It came back while the request was under way: the request has decided. */
@@ -170,10 +170,10 @@ int removal_start(struct op *op, struct folder *folder)
 		return -ENOMEM;
 	}
 	/* Not again while this one is under way. */
-	folder_config(folder)->away_due = INT64_MAX;
+	folder_main(folder)->away_due = INT64_MAX;
 	int result = job_start(&removal->job, op);
 	if (result < 0) {
-		slot_is_back(folder_config(folder));
+		slot_is_back(folder_main(folder));
 	}
 	return result;
 }
@@ -183,7 +183,7 @@ void removals_flush(struct fs *fs)
 	struct folder *folder, *next;
 	fs_lock(fs);
 	HASH_ITER (hh, fs->folders, folder, next) {
-		const struct slot *slot = folder_config(folder);
+		const struct slot *slot = folder_main(folder);
 		if (slot->away == AWAY_UNLINKED && slot->away_due != INT64_MAX) {
 			removal_start(NULL, folder);
 		}

@@ -45,6 +45,7 @@ const struct route routes[ROUTES] = {
 	[ROUTE_CONNECTOR] = { .parent = ROUTE_CONNECTORS,
 		.variable = VAR_CONNECTOR,
 		.mode = DIRECTORY,
+		.main = ROUTE_CONFIG,
 		.document = &document_connectors },
 	[ROUTE_CONFIG] = { .parent = ROUTE_CONNECTOR,
 		.name = "config.json",
@@ -172,6 +173,8 @@ static void add_path(const struct route *route, struct strbuf *out)
 		[VAR_CLUSTER] = "{cluster}",
 		[VAR_CONNECTOR] = "{connector}",
 		[VAR_PLUGIN] = "{class}",
+		[VAR_CUSTOM_PLUGIN] = "{plugin}",
+		[VAR_VERSION] = "{version}",
 		[VAR_NAME] = "{name}",
 		[VAR_INNER_NAME] = "{inner name}" };
 	if (route_id(route) == ROUTE_ROOT) {

@@ -21,6 +21,8 @@ enum variable {
 	VAR_CLUSTER,
 	VAR_CONNECTOR,
 	VAR_PLUGIN,
+	VAR_CUSTOM_PLUGIN,
+	VAR_VERSION,
 	VAR_NAME,
 	VAR_INNER_NAME
 };
@@ -75,6 +77,9 @@ struct route {
 	enum variable variable;
 	mode_t mode; /* type, and permissions before the umask */
 	bool unlisted;
+	/* A directory that takes local files (folder.h): the file that stands for it, whose save
+	 * creates it and whose removal removes it. ROUTE_ROOT: it takes none. */
+	enum route_id main;
 	/* Views. A variable's row names the document whose items exist here; a file's row, the part
 	 * of that item that it shows. */
 	const struct document_kind *document;
@@ -104,6 +109,12 @@ extern const struct route routes[ROUTES];
 static inline enum route_id route_id(const struct route *route)
 {
 	return (enum route_id)(route - routes);
+}
+
+/* Whether a directory takes local files: a connector's does. `route` may be NULL. */
+static inline bool route_has_folder(const struct route *route)
+{
+	return route && route->main != ROUTE_ROOT;
 }
 
 /* The row for a name below a row: a literal one before a variable; NULL: no name can be there. */

@@ -102,7 +102,7 @@ static int held_done(struct save *save)
 	} else {
 		/* Before it loses its other name. */
 		draft->local->held = save->commit.change;
-		slot_set_draft(folder_config(folder), draft);
+		slot_set_draft(folder_main(folder), draft);
 	}
 	int err = commit_names(&save->commit, save->job.op);
 	if (save->create) {
@@ -123,7 +123,7 @@ static int save_done(struct job *job, int err)
 				strbuf_str(&save->why));
 		}
 		commit_refuse(&save->commit, &save->why, err);
-		folder_config(folder)->undecided = save->undecided;
+		folder_main(folder)->undecided = save->undecided;
 		if (!save->create) {
 			/* After refuse: a roll-back brings what was shown before. */
 			show_live(save);
@@ -149,7 +149,7 @@ static int save_done(struct job *job, int err)
 		set_time(fs, folder, item, save->commit.node->local->mtime);
 	}
 	if (save->sent) {
-		slot_clear_refusal(folder_config(folder));
+		slot_clear_refusal(folder_main(folder));
 	}
 	commit_settle(&save->commit);
 	return commit_names(&save->commit, job->op);

@@ -1,5 +1,5 @@
 /*
- * Slots: the files of a connector that are written as a whole and sent when they are closed. A slot
+ * Slots: the files of a folder that are written as a whole and sent when they are closed. A slot
  * is what this mount knows of one of them beyond the server's content: the draft that stands under
  * its name, whether the name is away, and what was refused.
  *
@@ -19,14 +19,15 @@ struct node;
 struct part;
 struct route;
 
-enum slot_kind { SLOT_CONFIG, SLOTS };
+/* The first one is the file that stands for the whole directory. */
+enum slot_kind { SLOT_MAIN, SLOTS };
 
 /* How a draft comes to be saved: it was written under the name, or renamed or linked onto it. */
 enum save_how { SAVE_IN_PLACE, SAVE_BY_RENAME, SAVE_BY_LINK };
 
 enum away {
 	AWAY_NOT,
-	AWAY_UNLINKED, /* of config.json: a removal, unless it comes back in time */
+	AWAY_UNLINKED, /* of the main one: a removal, unless it comes back in time */
 	AWAY_RENAMED,  /* the server's content comes back in time */
 };
 

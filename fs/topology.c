@@ -5,6 +5,7 @@
 
 #include "api/cloud.h"
 #include "fs/connectors.h"
+#include "fs/custom.h"
 #include "fs/fs.h"
 #include "fs/op.h"
 
@@ -132,6 +133,12 @@ int topology_verdict(struct op *op, const struct document *document, int err)
 		listed = is_listed(op,
 			document_get(fs, &document_clusters, document->environment, NULL),
 			document->cluster);
+	}
+	if (listed == LISTED_YES && document->plugin) {
+		listed = is_listed(op,
+			document_get(
+				fs, &document_environment_plugins, document->environment, NULL),
+			document->plugin);
 	}
 	if (listed == LISTED_WAIT) {
 		return OP_WAIT;

@@ -24,26 +24,21 @@
 #define FOREVER_MS 3600000
 #define VIEW_BYTES ((size_t)256 << 20)
 
-static bool is_route(const struct node *node, enum route_id id)
-{
-	return node->route == &routes[id];
-}
-
 bool tree_is_local_dir(const struct node *dir)
 {
-	return dir->local ? S_ISDIR(dir->local->mode) : is_route(dir, ROUTE_CONNECTOR);
+	return dir->local ? S_ISDIR(dir->local->mode) : route_has_folder(dir->route);
 }
 
-static struct document *document_of(
-	struct fs *fs, const struct route *route, const struct node *dir)
+struct document *tree_document(
+	struct fs *fs, const struct document_kind *kind, const struct node *dir)
 {
-	return document_get(fs, route->document, node_variable(dir, VAR_ENVIRONMENT),
-		node_variable(dir, VAR_CLUSTER));
+	return document_get(fs, kind, node_variable(dir, VAR_ENVIRONMENT),
+		node_variable(dir, kind->of_plugin ? VAR_CUSTOM_PLUGIN : VAR_CLUSTER));
 }
 
-struct item *tree_connector(struct fs *fs, struct node *dir)
+struct item *tree_item(struct fs *fs, struct node *dir)
 {
-	struct document *document = document_of(fs, dir->route, dir);
+	struct document *document = tree_document(fs, dir->route->document, dir);
 	return document ? document_find(document, dir->key) : NULL;
 }
 
@@ -70,7 +65,7 @@ static int view_item(
 	if (route->document == &document_clusters) {
 		return topology_find(op, environment, cluster, ret_item);
 	}
-	struct document *document = document_of(op->fs, route, dir);
+	struct document *document = tree_document(op->fs, route->document, dir);
 	struct item *item = document ? document_find(document, dir->key) : NULL;
 	int result = !document ? -ENOMEM
 		     : !item   ? document_need(op, document)
@@ -186,7 +181,7 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	/* What is said of a connector bears no time. */
 	struct json_slice timed = part_json(is_cut ? NULL : part);
 	struct timespec mtime = content_time(op->fs, timed, node_ino(dir, name), face->hash);
-	struct folder *folder = is_route(dir, ROUTE_CONNECTOR) ? folder_find(op->fs, dir) : NULL;
+	struct folder *folder = route_has_folder(dir->route) ? folder_find(op->fs, dir) : NULL;
 	bool fresh = folder && now < folder->uncached_until;
 	struct node *node = view_node(dir, name, route, part, face, mtime, fresh);
 	return found_view(found, node, fresh ? 0 : ms);
@@ -241,11 +236,11 @@ static int lookup_directory(struct node *dir, const char *name, const struct rou
 	return 0;
 }
 
-/* A connector's directory. */
-static int lookup_connector(struct op *op, struct node *dir, const char *name, const char *key,
+/* A directory that has a folder. */
+static int lookup_folder(struct op *op, struct node *dir, const char *name, const char *key,
 	const struct route *route, struct found *found)
 {
-	struct document *document = document_of(op->fs, route, dir);
+	struct document *document = tree_document(op->fs, route->document, dir);
 	if (!document) {
 		return -ENOMEM;
 	}
@@ -258,7 +253,7 @@ static int lookup_connector(struct op *op, struct node *dir, const char *name, c
 	struct item *item = document_find(document, key);
 	if (item && document_ttl_left(document, now) == 0) {
 		/* What is in it will ask for itself; who wants its attributes asks then. */
-		int64_t ms = item_ttl_left(item, PART_CONFIG, now);
+		int64_t ms = item_ttl_left(item, routes[route->main].part, now);
 		return lookup_directory(dir, name, route, key, ms, ms, found);
 	}
 	int result = document_need(op, document);
@@ -287,11 +282,11 @@ static int lookup_item(struct op *op, struct node *dir, const char *name, const 
 	if (!key) {
 		return -errno;
 	}
-	if (route->variable == VAR_CONNECTOR) {
-		return lookup_connector(op, dir, name, key, route, found);
+	if (route_has_folder(route)) {
+		return lookup_folder(op, dir, name, key, route, found);
 	}
 	int result;
-	struct document *document = document_of(op->fs, route, dir);
+	struct document *document = tree_document(op->fs, route->document, dir);
 	if (!document) {
 		return -ENOMEM;
 	}
@@ -366,6 +361,23 @@ static int found_local(struct found *found, struct node *node)
 	return 0;
 }
 
+/* A name that is always there. */
+static int lookup_literal(struct op *op, struct node *dir, const char *name,
+	const struct route *route, struct found *found)
+{
+	if (!S_ISDIR(route->mode)) {
+		return lookup_file(op, dir, name, route, found);
+	}
+	int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
+	int result = lookup_directory(dir, name, route, NULL, ms, ms, found);
+	const struct document *listing = result == 0 ? tree_listing(op->fs, found->node) : NULL;
+	if (listing && !listing->fetched_at) {
+		/* Who wants its time and links asks again, and waits for its listing. */
+		found->attr_ms = 0;
+	}
+	return result;
+}
+
 static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	const struct route *route, struct found *found)
 {
@@ -395,7 +407,7 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	if (!route || hidden) {
 		return -ENOENT;
 	}
-	return lookup_file(op, dir, name, route, found);
+	return lookup_literal(op, dir, name, route, found);
 }
 
 int tree_lookup(struct op *op, struct node *dir, const char *name, struct found *ret_found)
@@ -409,7 +421,7 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 		return entry ? found_local(ret_found, entry->node) : -ENOENT;
 	}
 	const struct route *route = dir->route ? route_child(dir->route, name) : NULL;
-	if (is_route(dir, ROUTE_CONNECTOR)) {
+	if (route_has_folder(dir->route)) {
 		return lookup_in_folder(op, dir, name, route, ret_found);
 	}
 	if (!route) {
@@ -421,21 +433,8 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 	if (dir->route->children) {
 		return lookup_computed(op, dir, name, route, ret_found);
 	}
-	if (!route->name) {
-		return lookup_item(op, dir, name, route, ret_found);
-	}
-	if (S_ISDIR(route->mode)) {
-		int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
-		int result = lookup_directory(dir, name, route, NULL, ms, ms, ret_found);
-		const struct document *listing =
-			result == 0 ? tree_listing(op->fs, ret_found->node) : NULL;
-		if (listing && !listing->fetched_at) {
-			/* Who wants its time and links asks again, and waits for its listing. */
-			ret_found->attr_ms = 0;
-		}
-		return result;
-	}
-	return lookup_file(op, dir, name, route, ret_found);
+	return route->name ? lookup_literal(op, dir, name, route, ret_found)
+			   : lookup_item(op, dir, name, route, ret_found);
 }
 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found)
@@ -446,19 +445,29 @@ int tree_peek(const struct op *op, struct node *dir, const char *name, struct fo
 	return tree_lookup(&peek, dir, name, ret_found);
 }
 
-/* The directory that lists a document's items, if the kernel may know it. */
-static struct node *listing_node(
-	struct fs *fs, const struct document *document, const struct route *child)
+/* What a variable stands for in all that a document shows. */
+static const char *bound_to(const struct document *document, enum variable variable)
 {
-	const char *const path[] = { "environments", document->environment, "clusters",
-		document->cluster, routes[child->parent].name };
-	size_t steps = document->kind->variables == 0 ? 1 : document->kind->variables == 1 ? 3 : 5;
-	struct node *node = fs->root;
-	for (size_t i = 0; node && i < steps; i++) {
-		char *name = i % 2 ? name_encode(path[i]) : NULL;
-		node = node_find(node, name ? name : path[i]);
-		free(name);
+	return variable == VAR_ENVIRONMENT     ? document->environment
+	       : variable == VAR_CLUSTER       ? document->cluster
+	       : variable == VAR_CUSTOM_PLUGIN ? document->plugin
+					       : NULL;
+}
+
+/* A directory above a document's items, if the kernel may know it. */
+/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table's paths */
+static struct node *directory_node(
+	struct fs *fs, const struct document *document, const struct route *route)
+{
+	if (route_id(route) == ROUTE_ROOT) {
+		return fs->root;
 	}
+	struct node *parent = directory_node(fs, document, &routes[route->parent]);
+	const char *key = route->name ? NULL : bound_to(document, route->variable);
+	char *name = key ? name_encode(key) : NULL;
+	const char *found = name ? name : route->name;
+	struct node *node = parent && found ? node_find(parent, found) : NULL;
+	free(name);
 	return node;
 }
 
@@ -468,7 +477,7 @@ void tree_forget_item(struct fs *fs, const struct item *item)
 		if (routes[i].name || routes[i].document != item->document->kind) {
 			continue;
 		}
-		struct node *dir = listing_node(fs, item->document, &routes[i]);
+		struct node *dir = directory_node(fs, item->document, &routes[routes[i].parent]);
 		char *name = name_encode(item->name);
 		if (dir && name) {
 			notify_entry(fs, dir, name);
@@ -487,7 +496,7 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 		*ret_valid_ms = 0;
 		return result == OP_WAIT || result == -ENOENT ? result : 0;
 	}
-	if (!dir->route || dir->route->variable != VAR_CONNECTOR) {
+	if (!route_has_folder(dir->route)) {
 		return 0;
 	}
 	struct folder *folder = folder_find(op->fs, dir);
@@ -495,7 +504,7 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 	if (folder && folder->made) {
 		return 0;
 	}
-	struct document *document = document_of(op->fs, dir->route, dir);
+	struct document *document = tree_document(op->fs, dir->route->document, dir);
 	struct item *item = document ? document_find(document, dir->key) : NULL;
 	int64_t now = clock_now_ms();
 	if (!document) {
@@ -503,9 +512,10 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 	}
 	*ret_valid_ms = document_ttl_left(document, now);
 	if (item && *ret_valid_ms == 0) {
-		int result = document_need_part(op, item, PART_CONFIG);
+		enum part_kind part = routes[dir->route->main].part;
+		int result = document_need_part(op, item, part);
 		if (result == 0) {
-			*ret_valid_ms = item_ttl_left(item, PART_CONFIG, now);
+			*ret_valid_ms = item_ttl_left(item, part, now);
 		}
 		return result;
 	}

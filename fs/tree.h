@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 struct document;
+struct document_kind;
 struct fs;
 struct item;
 struct node;
@@ -30,6 +31,9 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found);
 /* As it is shown now. */
 void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr);
+/* The document of a kind that a directory or what is in it shows; NULL: no memory. */
+struct document *tree_document(
+	struct fs *fs, const struct document_kind *kind, const struct node *dir);
 /* The document whose items a directory lists; NULL: none does. */
 struct document *tree_listing(struct fs *fs, const struct node *dir);
 /* Makes sure that a directory's node is still there, and its listing known. 0, OP_WAIT or -errno.
@@ -47,11 +51,11 @@ struct name_list {
 int tree_list(struct op *op, struct node *dir, struct name_list *ret_list);
 void name_list_finish(struct name_list *list);
 
-/* The connector of a directory's node; NULL: it is only local, or gone. */
-struct item *tree_connector(struct fs *fs, struct node *dir);
+/* What a directory with a folder shows; NULL: it is only local, or gone. */
+struct item *tree_item(struct fs *fs, struct node *dir);
 /* The text of a view's node. 0 or -errno. */
 int tree_render(const struct node *node, struct strbuf *out);
-/* Whether a directory takes local files: a connector's, or one that was made in such a one. */
+/* Whether a directory takes local files: one that has a folder, or that was made in such a one. */
 bool tree_is_local_dir(const struct node *dir);
 
 /* What somebody set on a node that has no place for it (chmod, utimens on a view or a directory):

@@ -33,8 +33,7 @@ struct document *tree_listing(struct fs *fs, const struct node *dir)
 	if (!child || !child->document) {
 		return NULL;
 	}
-	return document_get(fs, child->document, node_variable(dir, VAR_ENVIRONMENT),
-		node_variable(dir, VAR_CLUSTER));
+	return tree_document(fs, child->document, dir);
 }
 
 /* A directory's content is its names; 0: they are not known yet. */
@@ -127,7 +126,7 @@ static const struct face *saved_face(struct node *node)
 	struct local *local = node->local;
 	bool saved = local && node->route == &routes[ROUTE_CONFIG] && local->role == LOCAL_DRAFT &&
 		     local->changes == local->tried && (local->mirrors || node->writers == 0) &&
-		     folder_config(local->folder)->draft != node;
+		     folder_main(local->folder)->draft != node;
 	struct item *item = saved ? folder_item(local->folder) : NULL;
 	return item && item->faces[FACE_CONFIG].size ? &item->faces[FACE_CONFIG] : NULL;
 }

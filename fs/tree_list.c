@@ -113,17 +113,17 @@ static int add_entries(struct name_list *list, const struct entry *entries)
 }
 
 /* The server's files, as far as they are not hidden, and the local ones. */
-static int list_connector(struct op *op, struct node *dir, struct name_list *list)
+static int list_folder(struct op *op, struct node *dir, struct name_list *list)
 {
 	struct folder *folder = folder_find(op->fs, dir);
 	int64_t now = clock_now_ms(), valid;
 	int result = tree_check_dir(op, dir, &valid);
 	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
 		const struct route *route = &routes[i];
-		if (route->parent != ROUTE_CONNECTOR) {
+		if (&routes[route->parent] != dir->route) {
 			continue;
 		}
-		bool there = tree_connector(op->fs, dir) && (!folder || !folder->made);
+		bool there = tree_item(op->fs, dir) && (!folder || !folder->made);
 		const struct slot *slot =
 			folder ? folder_writes(folder, route, op->pid, now) : NULL;
 		if (slot) {
@@ -155,13 +155,12 @@ static int add_made(struct op *op, struct node *dir, struct name_list *list)
 static int list_items(
 	struct op *op, struct node *dir, const struct route *child, struct name_list *list)
 {
-	struct document *document = document_get(op->fs, child->document,
-		node_variable(dir, VAR_ENVIRONMENT), node_variable(dir, VAR_CLUSTER));
+	struct document *document = tree_document(op->fs, child->document, dir);
 	int result = document ? document_need(op, document) : -ENOMEM;
 	if (result == 0) {
 		result = add_items(list, document, child->mode);
 	}
-	return result == 0 && child->variable == VAR_CONNECTOR ? add_made(op, dir, list) : result;
+	return result == 0 && route_has_folder(child) ? add_made(op, dir, list) : result;
 }
 
 int tree_list(struct op *op, struct node *dir, struct name_list *ret_list)
@@ -170,8 +169,8 @@ int tree_list(struct op *op, struct node *dir, struct name_list *ret_list)
 	int result;
 	if (dir->local) {
 		result = add_entries(&list, dir->local->entries);
-	} else if (dir->route == &routes[ROUTE_CONNECTOR]) {
-		result = list_connector(op, dir, &list);
+	} else if (route_has_folder(dir->route)) {
+		result = list_folder(op, dir, &list);
 	} else {
 		const struct route *child = route_variable_child(dir->route);
 		result = add_literals(&list, dir->route);

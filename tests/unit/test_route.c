@@ -157,6 +157,12 @@ static void look_at_existence(const struct route *route)
 		assert_ptr_equal(parent_of(route)->document, route->document);
 		assert_null(parent_of(route)->name);
 	}
+	/* A folder's main file shows the same items, and can be saved. */
+	if (route_has_folder(route)) {
+		assert_ptr_equal(parent_of(&routes[route->main]), route);
+		assert_ptr_equal(routes[route->main].document, route->document);
+		assert_non_null(routes[route->main].save);
+	}
 	/* A document's items are below what its URL needs. */
 	if (route->children) {
 		const struct route *child = route_variable_child(route);
