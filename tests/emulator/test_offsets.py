@@ -233,7 +233,9 @@ def test_create_with_wrong_offsets(cloud, offsets):
     connect_error(cloud.get(of("new")), 404)
 
 
-def test_a_new_connector_of_the_same_name_starts_anew(cloud):
+@pytest.mark.parametrize("settle", [0, 600000])
+def test_a_new_connector_of_the_same_name_starts_anew(cloud, settle):
+    cloud.settings(settle_ms=settle)
     alter(cloud, DATAGEN, {"type": "DELETE"})
     ended(cloud, DATAGEN)
     assert cloud.get(of(DATAGEN)).json["offsets"] == []

@@ -315,6 +315,13 @@ class TestCcpm:
         assert [read_version(cloud, one).json["status"] for _ in range(3)] == [
             {"phase": "PROCESSING"}, {"phase": "PROCESSING"}, {"phase": "READY"}]
 
+    def test_lists_are_reads(self, cloud):
+        cloud.settings(processing_ms=600000)
+        create_version(cloud)
+        assert [cloud.get(f"{CCPM}/{WEATHER}/versions", environment=ENVIRONMENT)
+                .json["data"][-1]["status"]["phase"] for _ in range(3)] == [
+            "PROCESSING", "PROCESSING", "READY"]
+
     def test_a_damaged_archive_fails(self, cloud):
         cloud.settings(processing_ms=600000, processing_reads=1)
         one = create_version(cloud, zip_archive()[:-30]).json["id"]

@@ -99,7 +99,9 @@ def test_a_second_upload_replaces_the_first(cloud, where):
     given = cloud.presign(where)
     cloud.send_to(given, zip_archive("first"))
     cloud.send_to(given, zip_archive("second"))
-    assert arrived(cloud, given)["archive"] == kept(zip_archive("second"))
+    one = arrived(cloud, given)
+    assert one["archive"] == kept(zip_archive("second"))
+    assert one["received"] == len(zip_archive("second"))
 
 
 @pytest.mark.parametrize("content", [
@@ -248,15 +250,37 @@ def test_faults(cloud, where):
     cloud.control("POST", "faults", {"method": method, "path": path, "status": 503})
     refused(cloud.send_to(given, zip_archive()), 503, "service_unavailable")
     assert arrived(cloud, given)["archive"] is None
-    for drop in ({"drop": True}, {"drop": True, "bytes": 500000}):
-        cloud.control("POST", "faults", {"method": method, **drop})
-        with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
-            cloud.send_to(given, zip_archive(size=4000000))
-        assert arrived(cloud, given)["archive"] is None
     cloud.control("POST", "faults", {"method": method, "unanswered": "drop"})
     with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
         cloud.send_to(given, zip_archive())
     assert arrived(cloud, given)["archive"] == kept(zip_archive())
+
+
+@pytest.mark.parametrize("where", CLOUDS)
+@pytest.mark.parametrize("bytes_taken", [0, 500000])
+def test_a_drop_in_the_middle(cloud, where, bytes_taken):
+    given = cloud.presign(where)
+    cloud.control("POST", "faults", {"method": "POST" if where == "AWS" else "PUT", "drop": True,
+                                     "bytes": bytes_taken})
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        cloud.send_to(given, zip_archive(size=4000000))
+    one = poll(lambda: arrived(cloud, given)["archive"] is None and arrived(cloud, given))
+    assert bytes_taken // 2 <= one["received"] <= bytes_taken
+
+
+def test_a_hang_in_the_middle(cloud):
+    given = cloud.presign("GCP")
+    url = urllib.parse.urlsplit(given["upload_url"])
+    cloud.control("POST", "faults", {"method": "PUT", "hang": True, "bytes": 300000})
+    connection = http.client.HTTPConnection("127.0.0.1", url.port, timeout=10)
+    connection.putrequest("PUT", f"{url.path}?{url.query}")
+    connection.putheader("Content-Length", "1000000")
+    connection.endheaders(b"x" * 400000)
+    poll(lambda: 150000 <= arrived(cloud, given)["received"] <= 300000)
+    cloud.control("DELETE", "faults")
+    with pytest.raises((http.client.RemoteDisconnected, ConnectionError)):
+        connection.getresponse()
+    connection.close()
 
 
 def test_half_an_upload(cloud):
