@@ -20,6 +20,11 @@
 #define CLOUD_STATUS CLOUD_CONNECTOR "/status"
 #define CLOUD_PAUSE  CLOUD_CONNECTOR "/pause"
 #define CLOUD_RESUME CLOUD_CONNECTOR "/resume"
+/* getConnectv1ConnectorOffsets; alterConnectv1ConnectorOffsetsRequest;
+ * getConnectv1ConnectorOffsetsRequestStatus */
+#define CLOUD_OFFSETS         CLOUD_CONNECTOR "/offsets"
+#define CLOUD_OFFSETS_REQUEST CLOUD_OFFSETS "/request"
+#define CLOUD_OFFSETS_STATUS  CLOUD_OFFSETS_REQUEST "/status"
 /* listConnectv1ConnectorPlugins */
 #define CLOUD_PLUGINS "/connect/v1/environments/{}/clusters/{}/connector-plugins"
 /* validateConnectv1ConnectorPlugin */

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/strbuf.h"
 
@@ -63,6 +64,8 @@ bool json_has_lone_surrogate(struct json_slice value);
 int json_decode(struct json_slice string, struct strbuf *out);
 /* The same as a C string to be freed; NULL also for one that holds a NUL. */
 char *json_decode_cstr(struct json_slice string);
+/* The moment that a string tells: RFC 3339, in UTC. False: it tells none. */
+bool json_time(struct json_slice string, struct timespec *ret_time);
 /* Appends text as a JSON string, UTF-8 as it is. */
 void json_encode(const char *text, size_t len, struct strbuf *out);
 
@@ -75,6 +78,9 @@ enum json_order { JSON_AS_GIVEN, JSON_SORTED };
  * them (and where a lone surrogate has no other form), numbers digit by digit, no newline at the
  * end. JSON_SORTED sorts the keys of every object by their bytes. */
 void json_pretty(struct json_slice value, enum json_order order, struct strbuf *out);
+
+/* The same on one line and without blanks. */
+void json_compact(struct json_slice value, enum json_order order, struct strbuf *out);
 
 /*
  * Cuts the members of one object (or the elements of one array) out of a text while it arrives

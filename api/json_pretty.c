@@ -1,5 +1,6 @@
 /* JSON as people write it. */
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,8 +86,19 @@ bool json_has_duplicate(struct json_slice object, struct strbuf *out)
 static void pretty(
 	struct json_slice value, enum json_order order, unsigned depth, struct strbuf *out);
 
+/* The depth of what stands on one line, however deep. */
+#define COMPACT UINT_MAX
+
+static unsigned below(unsigned depth)
+{
+	return depth == COMPACT ? COMPACT : depth + 1;
+}
+
 static void new_line(unsigned depth, struct strbuf *out)
 {
+	if (depth == COMPACT) {
+		return;
+	}
 	static const char blanks[] = "                                ";
 	strbuf_addc(out, '\n');
 	for (size_t left = (size_t)depth * 2; left > 0;) {
@@ -106,7 +118,7 @@ static void pretty_member(struct json_slice key, struct json_slice value, enum j
 	new_line(depth, out);
 	if (key.text) {
 		json_respell(key, out);
-		strbuf_adds(out, ": ");
+		strbuf_adds(out, depth == COMPACT ? ":" : ": ");
 	}
 	pretty(value, order, depth, out);
 }
@@ -121,7 +133,7 @@ static void pretty_sorted(struct json_slice object, unsigned depth, struct strbu
 	}
 	for (size_t i = 0; i < count; i++) {
 		pretty_member(
-			members[i].key, members[i].value, JSON_SORTED, depth + 1, i == 0, out);
+			members[i].key, members[i].value, JSON_SORTED, below(depth), i == 0, out);
 	}
 	members_free(members, count);
 }
@@ -132,7 +144,7 @@ static void pretty_as_given(
 	struct json_iter iter = json_iter(container);
 	struct json_slice key, value;
 	for (bool first = true; json_next(&iter, &key, &value); first = false) {
-		pretty_member(key, value, order, depth + 1, first, out);
+		pretty_member(key, value, order, below(depth), first, out);
 	}
 }
 
@@ -164,4 +176,9 @@ static void pretty(
 void json_pretty(struct json_slice value, enum json_order order, struct strbuf *out)
 {
 	pretty(value, order, 0, out);
+}
+
+void json_compact(struct json_slice value, enum json_order order, struct strbuf *out)
+{
+	pretty(value, order, COMPACT, out);
 }

@@ -180,3 +180,21 @@ void json_respell(struct json_slice string, struct strbuf *out)
 		encode_code(out, code);
 	}
 }
+
+bool json_time(struct json_slice text, struct timespec *ret_time)
+{
+	char *string = json_type(text) == JSON_STRING ? json_decode_cstr(text) : NULL;
+	struct tm tm = { 0 };
+	char *end = string ? strptime(string, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
+	if (end) {
+		ret_time->tv_sec = timegm(&tm);
+		long nanoseconds = 0, unit = 100000000;
+		for (end += *end == '.'; *end >= '0' && *end <= '9' && unit > 0;
+			end++, unit /= 10) {
+			nanoseconds += (*end - '0') * unit;
+		}
+		ret_time->tv_nsec = nanoseconds;
+	}
+	free(string);
+	return end != NULL;
+}

@@ -77,30 +77,12 @@ static int view_item(
 	return result;
 }
 
-static bool parse_time(struct json_slice text, struct timespec *ret_time)
-{
-	char *string = json_type(text) == JSON_STRING ? json_decode_cstr(text) : NULL;
-	struct tm tm = { 0 };
-	char *end = string ? strptime(string, "%Y-%m-%dT%H:%M:%S", &tm) : NULL;
-	if (end) {
-		ret_time->tv_sec = timegm(&tm);
-		long nanoseconds = 0, unit = 100000000;
-		for (end += *end == '.'; *end >= '0' && *end <= '9' && unit > 0;
-			end++, unit /= 10) {
-			nanoseconds += (*end - '0') * unit;
-		}
-		ret_time->tv_nsec = nanoseconds;
-	}
-	free(string);
-	return end != NULL;
-}
-
 /* When a content was last changed: the API's word, else when it was first seen. */
 static struct timespec content_time(
 	struct fs *fs, struct json_slice value, uint64_t ino, uint64_t hash)
 {
 	struct timespec time;
-	if (parse_time(json_get(value, "metadata/updated_at"), &time)) {
+	if (json_time(json_get(value, "metadata/updated_at"), &time)) {
 		return time;
 	}
 	return times_of(fs->times, ino, hash);
