@@ -5,7 +5,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/json.h"
 #include "fs/folder.h"
+#include "fs/fs.h"
+#include "fs/job.h"
+#include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/node.h"
 #include "fs/ops.h"
@@ -16,7 +20,7 @@
 int commit_init(
 	struct commit *commit, struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
 {
-	const struct local *local = draft->local;
+	struct local *local = draft->local;
 	char *text = malloc(local->size + 1);
 	if (!text) {
 		return -ENOMEM;
@@ -31,6 +35,9 @@ int commit_init(
 		.change = local->changes,
 		.text = text,
 		.len = local->size };
+	local->tried = local->changes;
+	local->failure = 0;
+	slot_is_back(slot);
 	return 0;
 }
 
@@ -87,4 +94,34 @@ void commit_refuse(const struct commit *commit, const struct strbuf *why, int er
 	strbuf_addf(&full, "What was refused is in %s.rejected.\n", slot->route->name);
 	slot_refuse(slot, commit->text, commit->len, strbuf_str(&full));
 	strbuf_wipe(&full);
+}
+
+int commit_reject(const struct commit *commit, const struct strbuf *why, int err)
+{
+	const struct folder *folder = commit->slot->folder;
+	commit->node->local->failure = err;
+	journal_error(folder->fs->journal, "%s: not sent: %s", folder->name, strbuf_str(why));
+	commit_refuse(commit, why, err);
+	if (json_check(commit->text, commit->len, NULL, NULL) == 0) {
+		/* Nobody will complete it. */
+		commit_settle(commit);
+	}
+	return err;
+}
+
+int commit_send(struct slot *slot, struct node *draft, struct job *job, struct op *op)
+{
+	struct local *local = draft->local;
+	int result = job_start(job, op);
+	if (result < 0) {
+		const struct commit lost = {
+			.slot = slot, .text = local->data, .len = local->size
+		};
+		struct strbuf why = STRBUF_INIT(256);
+		local->failure = result;
+		strbuf_adds(&why, "There is no thread to send it with.\n");
+		commit_refuse(&lost, &why, result);
+		strbuf_finish(&why);
+	}
+	return result;
 }

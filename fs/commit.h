@@ -9,6 +9,7 @@
 #include "base/strbuf.h"
 #include "fs/slot.h"
 
+struct job;
 struct op;
 
 struct commit {
@@ -21,7 +22,8 @@ struct commit {
 	size_t len;
 };
 
-/* 0 or -ENOMEM. */
+/* Takes the text of a local file that is to be saved: that change is tried, and whatever comes of
+ * it, no removal is due any more. 0 or -ENOMEM. */
 int commit_init(
 	struct commit *commit, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
 void commit_finish(struct commit *commit);
@@ -34,5 +36,10 @@ void commit_settle(const struct commit *commit);
 int commit_names(const struct commit *commit, struct op *op);
 /* Keeps what was refused, and tells why. */
 void commit_refuse(const struct commit *commit, const struct strbuf *why, int err);
+
+/* The text itself is refused: nothing was sent. Returns err. */
+int commit_reject(const struct commit *commit, const struct strbuf *why, int err);
+/* Starts the job that sends it. OP_WAIT, or -errno: refused, and the job was freed. */
+int commit_send(struct slot *slot, struct node *draft, struct job *job, struct op *op);
 
 #endif

@@ -208,6 +208,7 @@ int64_t item_ttl_left(const struct item *item, enum part_kind kind, int64_t now)
 static void expire(struct document *document, int64_t now)
 {
 	document->retry_at = 0;
+	document->failure = 0;
 	if (document->expires_at > now) {
 		document->expires_at = now;
 	}
@@ -254,7 +255,10 @@ bool item_set_part(struct item *item, enum part_kind kind, struct part *part, in
 	if (!part) {
 		return false;
 	}
-	if (old && (part == old || item_same_part(kind, old, part))) {
+	const struct document_kind *document_kind = item->document->kind;
+	bool same = old && (part == old || item_same_part(kind, old, part) ||
+				   (document_kind->same && document_kind->same(old, part)));
+	if (same) {
 		part_unref(part);
 		return false;
 	}

@@ -94,6 +94,9 @@ struct document_kind {
 	bool (*unsettled)(const struct item *item);
 	/* Makes an item of one value; NULL: the value is its only part. */
 	int (*cut)(struct stage *stage, const char *name, struct json_slice value);
+	bool optional; /* of a single one: a 404 only says that there is none */
+	/* Whether two parts say the same although their bytes differ; NULL: never. */
+	bool (*same)(const struct part *a, const struct part *b);
 	/* Brings in what arrived; NULL: document_merge. It calls document_fetched when it is done,
 	 * which may be later. */
 	void (*merge)(struct document *document, struct stage *stage);

@@ -249,7 +249,7 @@ static void page_done(struct http_answer *answer, void *arg)
 	if (fs->check) {
 		fs->check->status = answer->status;
 		snprintf(fs->check->trouble, sizeof(fs->check->trouble), "%s", answer->trouble);
-	} else if (err < 0 && err != -ECANCELED) {
+	} else if (err < 0 && err != -ECANCELED && !(err == -ENOENT && document->kind->optional)) {
 		journal_answer(fs->journal, http_method_name(method_of(document->kind)),
 			document->target, answer, NULL);
 	}

@@ -14,6 +14,7 @@
 #include "fs/journal.h"
 #include "fs/node.h"
 #include "fs/notify.h"
+#include "fs/offsets.h"
 #include "fs/process.h"
 #include "fs/removal.h"
 #include "fs/route.h"
@@ -23,7 +24,9 @@
 #define BRAKE_MS 60000
 
 /* The main file is the directory's own. */
-static const enum route_id slot_routes[SLOTS] = { [SLOT_MAIN] = ROUTE_ROOT };
+static const enum route_id slot_routes[SLOTS] = { [SLOT_MAIN] = ROUTE_ROOT,
+	[SLOT_OFFSETS] = ROUTE_OFFSETS,
+	[SLOT_OFFSETS_REQUEST] = ROUTE_OFFSETS_REQUEST };
 
 static char *variable_of(const struct node *dir, enum variable variable)
 {
@@ -136,6 +139,7 @@ void folders_destroy(struct fs *fs)
 		for (unsigned i = 0; i < SLOTS; i++) {
 			slot_finish(&folder->slots[i]);
 		}
+		altering_destroy(folder->altering);
 		entries_clear(&folder->entries);
 		node_unref(folder->dir);
 		free(folder->key);
@@ -246,10 +250,13 @@ void folder_forget(struct folder *folder)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
 		struct slot *slot = &folder->slots[i];
-		slot_clear_refusal(slot);
-		slot->away = AWAY_NOT;
-		bases_forget(folder->fs, slot->ino);
+		if (slot->route) {
+			slot_clear_refusal(slot);
+			slot->away = AWAY_NOT;
+			bases_forget(folder->fs, slot->ino);
+		}
 	}
+	altering_destroy(steal(folder->altering));
 	folder->created_at = 0;
 	folder->made = folder->entries || folder_main(folder)->draft;
 	memset(folder->hidden_until, 0, sizeof(folder->hidden_until));

@@ -20,6 +20,7 @@
 
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
 
+struct altering;
 struct node;
 struct route;
 
@@ -40,6 +41,7 @@ struct folder {
 	pid_t creator;      /* the process that saved it then */
 
 	struct slot slots[SLOTS];
+	struct altering *altering; /* what was asked of its offsets (offsets.h); NULL: nothing */
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
 	int64_t hidden_until[FACES]; /* removed files that cannot be removed */
 

@@ -5,6 +5,7 @@
 #include "fs/by_name.h"
 #include "fs/connectors.h"
 #include "fs/control.h"
+#include "fs/offsets.h"
 #include "fs/plugins.h"
 #include "fs/save.h"
 #include "fs/state_word.h"
@@ -77,6 +78,18 @@ const struct route routes[ROUTES] = {
 		.face = FACE_STATE,
 		.render = view_state,
 		.store = state_word_store },
+	[ROUTE_OFFSETS] = { .parent = ROUTE_CONNECTOR,
+		.name = "offsets.json",
+		.mode = WRITABLE,
+		.unlisted = true,
+		.compose = offsets_compose,
+		.save = offsets_save },
+	[ROUTE_OFFSETS_REQUEST] = { .parent = ROUTE_CONNECTOR,
+		.name = "offsets-request.json",
+		.mode = WRITABLE,
+		.unlisted = true,
+		.compose = offsets_request_compose,
+		.save = offsets_request_save },
 
 	[ROUTE_PLUGINS] = { .parent = ROUTE_CLUSTER,
 		.name = "connector-plugins",

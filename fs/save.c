@@ -253,20 +253,9 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 	if (!save) {
 		return -ENOMEM;
 	}
-	draft->local->tried = draft->local->changes;
-	draft->local->failure = 0;
-	/* Whatever comes of it, it has come back: no removal is due any more. */
-	slot_is_back(slot);
 	int err = parse(save);
 	if (err < 0) {
-		draft->local->failure = err;
-		journal_error(folder->fs->journal, "%s: not sent: %s", folder->name,
-			strbuf_str(&save->why));
-		commit_refuse(&save->commit, &save->why, err);
-		if (json_check(save->commit.text, save->commit.len, NULL, NULL) == 0) {
-			/* Nobody will complete it. */
-			commit_settle(&save->commit);
-		}
+		commit_reject(&save->commit, &save->why, err);
 		save_discard(save);
 		return err;
 	}
@@ -285,18 +274,7 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 		save_discard(save);
 		return err;
 	}
-	int result = job_start(&save->job, op);
-	if (result < 0) {
-		struct strbuf why = STRBUF_INIT(256);
-		draft->local->failure = result;
-		strbuf_adds(&why, "There is no thread to send it with.\n");
-		const struct commit lost = {
-			.slot = slot, .text = draft->local->data, .len = draft->local->size
-		};
-		commit_refuse(&lost, &why, result);
-		strbuf_finish(&why);
-	}
-	return result;
+	return commit_send(slot, draft, &save->job, op);
 }
 
 void saves_flush(struct fs *fs)

@@ -20,7 +20,7 @@ struct part;
 struct route;
 
 /* The first one is the file that stands for the whole directory. */
-enum slot_kind { SLOT_MAIN, SLOTS };
+enum slot_kind { SLOT_MAIN, SLOT_OFFSETS, SLOT_OFFSETS_REQUEST, SLOTS };
 
 /* How a draft comes to be saved: it was written under the name, or renamed or linked onto it. */
 enum save_how { SAVE_IN_PLACE, SAVE_BY_RENAME, SAVE_BY_LINK };

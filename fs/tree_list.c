@@ -120,7 +120,7 @@ static int list_folder(struct op *op, struct node *dir, struct name_list *list)
 	int result = tree_check_dir(op, dir, &valid);
 	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
 		const struct route *route = &routes[i];
-		if (&routes[route->parent] != dir->route) {
+		if (&routes[route->parent] != dir->route || route->unlisted) {
 			continue;
 		}
 		bool there = tree_item(op->fs, dir) && (!folder || !folder->made);

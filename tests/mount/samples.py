@@ -28,6 +28,22 @@ OTHER = {
     "tasks.max": "2",
 }
 
+# One that reads two topics; not in every site.
+SINK = {
+    "connector.class": "S3Sink",
+    "kafka.auth.mode": "KAFKA_API_KEY",
+    "kafka.api.key": "J5QWRTV3MZPK7BQX",
+    "kafka.api.secret": "never-shown-31bd",
+    "topics": "orders,refunds",
+    "aws.access.key.id": "never-shown-8e20",
+    "aws.secret.access.key": "never-shown-c4f1",
+    "s3.bucket.name": "archive",
+    "time.interval": "HOURLY",
+    "input.data.format": "JSON",
+    "output.data.format": "JSON",
+    "tasks.max": "1",
+}
+
 
 def first_cluster(emulator):
     """The ids of an environment and of a cluster in it."""
