@@ -167,10 +167,11 @@ static const struct sample_artifact artifacts[] = {
 };
 
 /* As if it had been uploaded: a ZIP file with nothing in it but a name. */
-static struct upload *sample_upload(struct account *account, const struct sample_artifact *sample)
+static struct upload *sample_upload(
+	struct account *account, const struct sample_artifact *sample, const char *cloud)
 {
 	static const char end[] = "PK\005\006\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
-	struct upload *upload = upload_create(account, "AWS", "ZIP", sample->environment);
+	struct upload *upload = upload_create(account, cloud, "ZIP", sample->environment);
 	struct reception *reception = reception_create();
 	reception_add(reception, "PK\003\004", 4);
 	reception_add(reception, sample->id, strlen(sample->id));
@@ -186,14 +187,16 @@ static void add_artifacts(struct account *account)
 {
 	for (size_t i = 0; i < sizeof(artifacts) / sizeof(*artifacts); i++) {
 		const struct sample_artifact *sample = &artifacts[i];
+		cJSON *spec = json_parse(sample->spec, strlen(sample->spec));
 		struct artifact *parent =
 			sample->plugin ? artifact_find(account, ARTIFACT_PLUGIN, sample->plugin)
 				       : NULL;
-		const struct upload *upload =
-			sample->kind != ARTIFACT_PLUGIN ? sample_upload(account, sample) : NULL;
-		struct artifact *artifact =
-			artifact_create(account, sample->kind, sample->id, sample->environment,
-				parent, upload, json_parse(sample->spec, strlen(sample->spec)));
+		const char *cloud = json_get_string(parent ? parent->spec : spec, "cloud");
+		const struct upload *upload = sample->kind == ARTIFACT_PLUGIN
+						      ? NULL
+						      : sample_upload(account, sample, cloud);
+		struct artifact *artifact = artifact_create(account, sample->kind, sample->id,
+			sample->environment, parent, upload, spec);
 		artifact->phase = ARTIFACT_READY;
 		snprintf(artifact->created_at, TIME_SIZE, "2024-02-0%zuT10:00:00Z", i + 1);
 		snprintf(artifact->updated_at, TIME_SIZE, "2024-03-0%zuT10:00:00Z", i + 1);

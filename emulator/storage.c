@@ -186,7 +186,7 @@ static bool has_good_size(
 	return false;
 }
 
-/* The first field that is not as it was given out, or NULL. */
+/* What is not as it was given out, or NULL. */
 static const char *wrong_field(const cJSON *form, const cJSON *fields)
 {
 	const cJSON *field;
@@ -200,7 +200,7 @@ static const char *wrong_field(const cJSON *form, const cJSON *fields)
 	cJSON_ArrayForEach(field, fields)
 	{
 		if (!json_get(form, field->string)) {
-			return field->string;
+			return "a field of its own";
 		}
 	}
 	return NULL;
