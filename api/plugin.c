@@ -40,24 +40,11 @@ static bool has(const char *const *names, size_t count, const char *name)
 	return false;
 }
 
-/* A value on one line: raw line ends stand between tokens alone. */
 static char *one_line(struct json_slice value)
 {
 	cleanup(strbuf) struct strbuf text = STRBUF_INIT(VALUE_BYTES);
-	json_pretty(value, JSON_SORTED, &text);
-	char *line = strbuf_detach(&text, NULL);
-	char *to = line;
-	for (const char *from = line; from && *from;) {
-		if (*from == '\n') {
-			from += 1 + strspn(from + 1, " ");
-		} else {
-			*to++ = *from++;
-		}
-	}
-	if (to) {
-		*to = '\0';
-	}
-	return line;
+	json_compact(value, JSON_SORTED, &text);
+	return strbuf_detach(&text, NULL);
 }
 
 static int add_members(struct config *members, struct json_slice object, const char *but)
@@ -241,7 +228,7 @@ static int set_string(struct config *members, const char *name, const char *text
 static int set_upload(struct config *members, const char *upload_id)
 {
 	cleanup(strbuf) struct strbuf json = STRBUF_INIT(VALUE_BYTES);
-	strbuf_adds(&json, "{\"location\": \"PRESIGNED_URL_LOCATION\",\"upload_id\": ");
+	strbuf_adds(&json, "{\"location\":\"PRESIGNED_URL_LOCATION\",\"upload_id\":");
 	json_encode(upload_id, strlen(upload_id), &json);
 	strbuf_addc(&json, '}');
 	return json.err ? json.err : config_set(members, "upload_source", json.buf);

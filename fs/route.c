@@ -5,6 +5,7 @@
 #include "fs/by_name.h"
 #include "fs/connectors.h"
 #include "fs/control.h"
+#include "fs/custom.h"
 #include "fs/offsets.h"
 #include "fs/plugins.h"
 #include "fs/save.h"
@@ -115,6 +116,45 @@ const struct route routes[ROUTES] = {
 		.mode = READABLE,
 		.unlisted = true,
 		.compose = plugin_template },
+
+	[ROUTE_ENVIRONMENT_PLUGINS] = { .parent = ROUTE_ENVIRONMENT,
+		.name = "plugins",
+		.mode = DIRECTORY },
+	[ROUTE_ENVIRONMENT_PLUGIN] = { .parent = ROUTE_ENVIRONMENT_PLUGINS,
+		.variable = VAR_CUSTOM_PLUGIN,
+		.mode = DIRECTORY,
+		.document = &document_environment_plugins },
+	[ROUTE_ENVIRONMENT_PLUGIN_JSON] = { .parent = ROUTE_ENVIRONMENT_PLUGIN,
+		.name = "plugin.json",
+		.mode = READABLE,
+		.document = &document_environment_plugins,
+		.render = view_json },
+
+	[ROUTE_VERSIONS] = { .parent = ROUTE_ENVIRONMENT_PLUGIN,
+		.name = "versions",
+		.mode = DIRECTORY },
+	[ROUTE_VERSION] = { .parent = ROUTE_VERSIONS,
+		.variable = VAR_VERSION,
+		.mode = DIRECTORY,
+		.document = &document_versions },
+	[ROUTE_VERSION_JSON] = { .parent = ROUTE_VERSION,
+		.name = "version.json",
+		.mode = READABLE,
+		.document = &document_versions,
+		.render = view_json },
+
+	[ROUTE_CUSTOM_PLUGINS] = { .parent = ROUTE_ROOT,
+		.name = "custom-connector-plugins",
+		.mode = DIRECTORY },
+	[ROUTE_CUSTOM_PLUGIN] = { .parent = ROUTE_CUSTOM_PLUGINS,
+		.variable = VAR_CUSTOM_PLUGIN,
+		.mode = DIRECTORY,
+		.document = &document_custom_plugins },
+	[ROUTE_CUSTOM_PLUGIN_JSON] = { .parent = ROUTE_CUSTOM_PLUGIN,
+		.name = "plugin.json",
+		.mode = READABLE,
+		.document = &document_custom_plugins,
+		.render = view_json },
 
 	[ROUTE_BY_NAME] = { .parent = ROUTE_ROOT,
 		.name = "by-name",

@@ -43,7 +43,8 @@ def entry(text, member, value):
 
 
 def test_the_root(mounted, process):
-    assert sorted(process.listdir(mounted.root)) == ["by-name", "environments"]
+    assert sorted(process.listdir(mounted.root)) \
+        == ["by-name", "custom-connector-plugins", "environments"]
 
 
 def test_environments(api, mounted, process):
@@ -52,7 +53,8 @@ def test_environments(api, mounted, process):
 
 def test_inside_an_environment(place, mounted, process):
     path = mounted / "environments" / place.env
-    assert sorted(process.listdir(path)) == ["clusters", "environment.json"]
+    assert sorted(process.listdir(path)) \
+        == ["clusters", "environment.json", "plugins"]
 
 
 def test_clusters(api, mounted, process):
@@ -394,8 +396,9 @@ def test_a_walk_does_not_cost_requests_for_connectors(emulators, mount, process)
         process.tree(mounted.root)
         assert len(api.calls()) == len(calls), "a second walk asks nothing"
     assert len(costs[0]) == len(costs[1])
-    # One bulk answer and one list of plugins a cluster, one list of clusters an environment.
-    assert len(costs[0]) <= 4 + 4 + 2 + 1
+    # One bulk answer and one list of plugins a cluster; a list of clusters and one of custom
+    # plugins an environment; those of the organization.
+    assert len(costs[0]) <= 4 + 4 + 2 + 2 + 1
 
 
 def test_numbers_stay_digit_by_digit(emulator, mount, process):

@@ -64,8 +64,8 @@ static void test_members(void **state)
 		&top);
 	assert_string_equal(config_get(&top, "display_name"), "\"a\\nb\"");
 	assert_string_equal(config_get(&top, "n"), "9007199254740993");
-	assert_string_equal(config_get(&top, "list"), "[\"x\",{\"a\": [],\"b\": 1}]");
-	assert_string_equal(config_get(&top, "spec"), "{\"c\": 1}");
+	assert_string_equal(config_get(&top, "list"), "[\"x\",{\"a\":[],\"b\":1}]");
+	assert_string_equal(config_get(&top, "spec"), "{\"c\":1}");
 	assert_string_equal(config_get(&top, "none"), "null");
 
 	read_members(env, "{\"id\":\"ccp-1\",\"spec\":{\"display_name\":\"x\"}}", &spec);
@@ -133,7 +133,7 @@ static void test_changes(void **state)
 		{ "{\"description\":\"0\"}", "{\"description\":\"0\"}", "{\"description\":\"0\"}",
 			"" },
 		{ "{\"upload_source\":{\"location\":\"L\",\"upload_id\":\"u\"}}", LIVE,
-			"{\"upload_source\":{\"location\": \"L\",\"upload_id\": \"u\"}}", "" },
+			"{\"upload_source\":{\"location\":\"L\",\"upload_id\":\"u\"}}", "" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		cleanup(config) struct config wanted = { 0 };
@@ -212,14 +212,14 @@ static void test_create(void **state)
 	} rows[] = {
 		{ &org, { "My Plugin", NULL, "u-1" }, "{\"connector_class\":\"a.B\"}",
 			"{\"cloud\":\"AWS\",\"connector_class\":\"a.B\",\"display_name\":\"My Plugin\","
-			"\"upload_source\":{\"location\": \"PRESIGNED_URL_LOCATION\",\"upload_id\": \"u-1\"}}" },
+			"\"upload_source\":{\"location\":\"PRESIGNED_URL_LOCATION\",\"upload_id\":\"u-1\"}}" },
 		/* a copy of another one */
 		{ &org, { "n", NULL, "u-1" },
 			"{\"api_version\":\"connect/v1\",\"kind\":\"K\",\"id\":\"ccp-9\",\"metadata\":{},"
 			"\"content_format\":\"ZIP\",\"display_name\":\"given\",\"cloud\":\"GCP\","
 			"\"runtime_language\":\"PYTHON\",\"upload_source\":{\"upload_id\":\"\"}}",
 			"{\"cloud\":\"GCP\",\"display_name\":\"given\",\"runtime_language\":\"PYTHON\","
-			"\"upload_source\":{\"location\": \"PRESIGNED_URL_LOCATION\",\"upload_id\": \"u-1\"}}" },
+			"\"upload_source\":{\"location\":\"PRESIGNED_URL_LOCATION\",\"upload_id\":\"u-1\"}}" },
 		{ &env, { "n", "env-2", NULL },
 			"{\"id\":\"ccp-9\",\"spec\":{\"runtime_language\":\"JAVA\",\"environment\":{\"id\":"
 			"\"env-1\"}}}",
@@ -229,8 +229,8 @@ static void test_create(void **state)
 			"\"env-2\"}}}" },
 		{ &version, { "1.2.0", "env-2", "u\"2" },
 			"{\"spec\":{\"connector_classes\":[]},\"status\":{\"phase\":\"READY\"}}",
-			"{\"spec\":{\"connector_classes\":[],\"upload_source\":{\"location\": "
-			"\"PRESIGNED_URL_LOCATION\",\"upload_id\": \"u\\\"2\"},\"version\":\"1.2.0\","
+			"{\"spec\":{\"connector_classes\":[],\"upload_source\":{\"location\":"
+			"\"PRESIGNED_URL_LOCATION\",\"upload_id\":\"u\\\"2\"},\"version\":\"1.2.0\","
 			"\"environment\":{\"id\":\"env-2\"}}}" },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
