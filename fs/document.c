@@ -309,6 +309,7 @@ bool stage_part(
 	struct part *part = same ? part_ref(item->parts[kind]) : part_create(value.text, value.len);
 	if (part && !same) {
 		part->bulk = true;
+		part->first = !document->fetched_at;
 	}
 	part_unref(staged->parts[kind]);
 	staged->parts[kind] = part;

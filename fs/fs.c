@@ -25,7 +25,7 @@
 #include "fs/topology.h"
 #include "fs/tree.h"
 
-#define SAVE_TIMES_MS 60000
+#define SAVE_TIMES_MS 5000
 #define PATH_BYTES    4096
 
 /* Where the times are kept: one file an account. NULL: nowhere. To be freed. */
@@ -169,9 +169,12 @@ static int64_t sooner(int64_t a, int64_t b)
 
 static void save_times(struct fs *fs)
 {
-	if (fs->state_path && times_save(fs->times, fs->state_path) < 0) {
-		log_warn("%s: the times of files could not be kept", fs->state_path);
+	int err = fs->state_path ? times_save(fs->times, fs->state_path) : 0;
+	if (err < 0 && !fs->times_unsaved) {
+		log_warn("%s: the times of files cannot be kept: %s", fs->state_path,
+			strerror(-err));
 	}
+	fs->times_unsaved = err < 0;
 }
 
 /* Keeps the time: what is due in folders, and who has waited for long enough. */

@@ -78,8 +78,9 @@ struct fs {
 	pthread_t clock_thread;
 	struct check *check; /* lock; while the start asks whether the API is there */
 	bool clock_started;
-	bool stopping;    /* lock */
-	char *state_path; /* where the times are kept; NULL: nowhere */
+	bool stopping;      /* lock */
+	char *state_path;   /* where the times are kept; NULL: nowhere */
+	bool times_unsaved; /* the last try to keep them failed, and was logged */
 };
 
 int fs_create(

@@ -8,7 +8,7 @@ struct part *part_create(const char *text, size_t len)
 	struct part *part = len <= UINT32_MAX ? malloc(offsetof(struct part, text) + len) : NULL;
 	if (part) {
 		part->refs = 1;
-		part->bulk = false;
+		part->bulk = part->first = false;
 		part->len = (uint32_t)len;
 		if (len > 0) {
 			memcpy(part->text, text, len);

@@ -13,6 +13,7 @@ struct part {
 	unsigned refs;
 	uint32_t len;
 	bool bulk;   /* cut out of an answer that holds all items */
+	bool first;  /* that one was the first of its document */
 	char text[]; /* not terminated */
 };
 

@@ -10,6 +10,8 @@
 
 #define DAY_SECONDS 86400
 #define SIZE_MIN    64
+#define SECOND_NS   1000000000
+#define AHEAD_NS    1000000 /* more than TIMES_MAX */
 
 /* The hash of a content that nobody has looked at. */
 #define HASH_UNSEEN 0
@@ -19,7 +21,9 @@ struct times {
 	struct times_entry *entries; /* lock; count of them, and room for as many as half of size */
 	uint32_t *places;            /* lock; by the inode: an entry's number and 1; 0: none */
 	size_t count, size;          /* lock; size of places: a power of two, or 0 */
-	struct timespec last;        /* lock */
+	struct timespec last;        /* lock; the latest that was given out as now */
+	struct timespec old;         /* lock; the next one for what is older than all that */
+	size_t olds;                 /* lock; how many of these were given out */
 	bool news;                   /* lock; something is not in the file */
 };
 
@@ -28,8 +32,27 @@ struct times *times_create(void)
 	struct times *times = calloc(1, sizeof(*times));
 	if (times) {
 		pthread_mutex_init(&times->lock, NULL);
+		clock_gettime(CLOCK_REALTIME, &times->old);
+		times->old.tv_nsec -= AHEAD_NS;
+		if (times->old.tv_nsec < 0) {
+			times->old.tv_nsec += SECOND_NS;
+			times->old.tv_sec--;
+		}
 	}
 	return times;
+}
+
+static bool same(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static void step(struct timespec *time)
+{
+	if (++time->tv_nsec == SECOND_NS) {
+		time->tv_nsec = 0;
+		time->tv_sec++;
+	}
 }
 
 void times_destroy(struct times *times)
@@ -52,13 +75,22 @@ static struct timespec now_locked(struct times *times)
 		     (now.tv_sec == times->last.tv_sec && now.tv_nsec > times->last.tv_nsec);
 	if (!later) {
 		now = times->last;
-		if (++now.tv_nsec == 1000000000) {
-			now.tv_nsec = 0;
-			now.tv_sec++;
-		}
+		step(&now);
 	}
 	times->last = now;
 	return now;
+}
+
+/* Takes the lock as held. */
+static struct timespec old_locked(struct times *times)
+{
+	if (times->olds == TIMES_MAX) {
+		return now_locked(times);
+	}
+	struct timespec old = times->old;
+	times->olds++;
+	step(&times->old);
+	return old;
 }
 
 struct timespec times_now(struct times *times)
@@ -139,8 +171,16 @@ struct timespec times_peek(struct times *times, uint64_t ino)
 	return times_of(times, ino, hash);
 }
 
-struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
+/* Where content that is new gets its time from. */
+struct origin {
+	bool old;
+	struct timespec stated; /* 0: nothing is */
+};
+
+static struct timespec time_of(
+	struct times *times, uint64_t ino, uint64_t hash, const struct origin *origin)
 {
+	static const struct timespec none = { 0 };
 	struct timespec time;
 	pthread_mutex_lock(&times->lock);
 	struct times_entry *entry = entry_of(times, ino);
@@ -150,9 +190,14 @@ struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 		if (entry->hash == HASH_UNSEEN) {
 			entry->hash = hash;
 		}
-		if (entry->hash != hash || (entry->time.tv_sec == 0 && entry->time.tv_nsec == 0)) {
+		if (entry->hash != hash || same(entry->time, none)) {
+			bool stated =
+				!same(origin->stated, none) && !same(origin->stated, entry->time);
+			bool old = origin->old && entry->rank != TIMES_OURS;
 			entry->hash = hash;
-			entry->time = now_locked(times);
+			entry->time = stated ? origin->stated
+				      : old  ? old_locked(times)
+					     : now_locked(times);
 			times->news = true;
 		}
 		note_use(times, entry);
@@ -160,6 +205,25 @@ struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
 	}
 	pthread_mutex_unlock(&times->lock);
 	return time;
+}
+
+struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash)
+{
+	struct origin origin = { 0 };
+	return time_of(times, ino, hash, &origin);
+}
+
+struct timespec times_of_old(struct times *times, uint64_t ino, uint64_t hash)
+{
+	struct origin origin = { .old = true };
+	return time_of(times, ino, hash, &origin);
+}
+
+struct timespec times_of_stated(
+	struct times *times, uint64_t ino, uint64_t hash, struct timespec stated)
+{
+	struct origin origin = { .stated = stated };
+	return time_of(times, ino, hash, &origin);
 }
 
 void times_set(struct times *times, uint64_t ino, uint64_t hash, struct timespec time)

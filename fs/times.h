@@ -23,6 +23,13 @@ void times_destroy(struct times *times);
 /* The time of this content at this inode: the known one, or now, and noted. Every time that is
  * given out as "now" differs from all others. */
 struct timespec times_of(struct times *times, uint64_t ino, uint64_t hash);
+/* The same for content that the first answer brought, and that therefore may be older than who
+ * looks at it first: what is new of it gets the time at which `times` was made. */
+struct timespec times_of_old(struct times *times, uint64_t ino, uint64_t hash);
+/* The same for content that says itself when it was changed; now where it says what the content
+ * before it said. */
+struct timespec times_of_stated(
+	struct times *times, uint64_t ino, uint64_t hash, struct timespec stated);
 /* The time of whatever content is there, where nobody has looked at it yet: looking does not move
  * it. */
 struct timespec times_peek(struct times *times, uint64_t ino);

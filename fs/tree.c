@@ -79,13 +79,13 @@ static int view_item(
 
 /* When a content was last changed: the API's word, else when it was first seen. */
 static struct timespec content_time(
-	struct fs *fs, struct json_slice value, uint64_t ino, uint64_t hash)
+	struct fs *fs, struct json_slice value, uint64_t ino, uint64_t hash, bool old)
 {
 	struct timespec time;
 	if (json_time(json_get(value, "metadata/updated_at"), &time)) {
-		return time;
+		return times_of_stated(fs->times, ino, hash, time);
 	}
-	return times_of(fs->times, ino, hash);
+	return old ? times_of_old(fs->times, ino, hash) : times_of(fs->times, ino, hash);
 }
 
 /* Renders a part, if that was not done yet, to know what is shown of it. */
@@ -162,7 +162,8 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 			    : document_ttl_left(item->document, now);
 	/* What is said of a connector bears no time. */
 	struct json_slice timed = part_json(is_cut ? NULL : part);
-	struct timespec mtime = content_time(op->fs, timed, node_ino(dir, name), face->hash);
+	struct timespec mtime =
+		content_time(op->fs, timed, node_ino(dir, name), face->hash, part && part->first);
 	struct folder *folder = route_has_folder(dir->route) ? folder_find(op->fs, dir) : NULL;
 	bool fresh = folder && now < folder->uncached_until;
 	struct node *node = view_node(dir, name, route, part, face, mtime, fresh);
@@ -182,7 +183,8 @@ static int lookup_composed(struct op *op, struct node *dir, const char *name,
 		face.hash = hash_mix(hash_bytes(HASH_START, part->text, part->len));
 		struct json_slice value = { part->text,
 			text.len && text.buf[0] == '{' ? part->len - 1 : 0 };
-		struct timespec mtime = content_time(op->fs, value, node_ino(dir, name), face.hash);
+		struct timespec mtime =
+			content_time(op->fs, value, node_ino(dir, name), face.hash, false);
 		result =
 			found_view(found, view_node(dir, name, route, part, &face, mtime, true), 0);
 		part_unref(part);
@@ -328,7 +330,7 @@ static int lookup_computed(struct op *op, struct node *dir, const char *name,
 		face.hash = search.part
 				    ? hash_bytes(HASH_START, search.part->text, search.part->len)
 				    : 0;
-		struct timespec mtime = times_of(op->fs->times, node_ino(dir, name), face.hash);
+		struct timespec mtime = times_of_old(op->fs->times, node_ino(dir, name), face.hash);
 		err = found_view(
 			found, view_node(dir, name, route, search.part, &face, mtime, false), 0);
 	}

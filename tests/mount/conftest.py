@@ -27,6 +27,16 @@ def pytest_unconfigure():
     harness.end_all()
 
 
+def pytest_terminal_summary(terminalreporter):
+    for title, rows in harness.TABLES.items():
+        terminalreporter.write_line(f"\n{title}\n")
+        widths = [max(map(len, column)) for column in zip(*rows)]
+        for row in rows:
+            terminalreporter.write_line("  ".join(
+                cell.ljust(width) if number == 0 else cell.rjust(width)
+                for number, (cell, width) in enumerate(zip(row, widths))))
+
+
 @pytest.fixture(scope="session")
 def shared_process():
     """Kept over tests, replaced by the fixture `process` when it is not usable."""

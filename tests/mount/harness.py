@@ -44,6 +44,7 @@ CLONE_NEWNS, MS_REC, MS_PRIVATE = 0x20000, 0x4000, 0x40000
 
 LIBC = ctypes.CDLL(None, use_errno=True)
 ALIVE = []  # what has to be ended, oldest first
+TABLES = {}  # what tests measured: {title: rows}, printed at the end
 
 
 class Hang(AssertionError):
@@ -96,6 +97,11 @@ def fails(*numbers):
         assert error.errno in numbers, f"{errno.errorcode.get(error.errno)} instead of {names}"
     else:
         raise AssertionError(f"succeeded instead of {names}")
+
+
+def note_row(title, head, row):
+    """Adds a row to a table that is printed when the tests have ended."""
+    TABLES.setdefault(title, [head]).append([str(cell) for cell in row])
 
 
 def die_with_parent(number=signal.SIGTERM):
@@ -625,8 +631,9 @@ class Mount:
         return self.status
 
     def crash(self, number=signal.SIGKILL):
-        """Ends it without its doing anything about it; its exit status."""
-        self.send_signal(number)
+        """Ends it without its doing anything about it, or finds it ended; its exit status."""
+        if self.running():
+            self.send_signal(number)
         self.wait()
         subprocess.run(["fusermount3", "-uz", str(self.root)], capture_output=True, check=False)
         self.stopped = True

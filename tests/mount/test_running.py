@@ -357,18 +357,6 @@ def test_mode_of_the_state_directory(emulator, site, mount, process):
     assert stat.S_IMODE(status.st_mode) & 0o077 == 0
 
 
-def test_damaged_state_file(emulator, site, mount, process):
-    """Losing it costs nothing but times."""
-    first = mount(emulator)
-    process.tree(first.connectors(site))
-    first.stop()
-    for path in (first.home / "state" / "connectfs").rglob("*"):
-        if path.is_file():
-            path.write_bytes(os.urandom(777))
-    second = mount(emulator, home=first.home)
-    assert process.read(second.connector(site, "plain") / "config.json") == site.shown("plain")
-
-
 def test_state_that_cannot_be_written(emulator, site, mount, process):
     mounted = mount(emulator, env={"XDG_STATE_HOME": "/proc/none"})
     assert process.read(mounted.connector(site, "plain") / "config.json") == site.shown("plain")

@@ -143,6 +143,59 @@ static void test_now_is_later(void **state)
 	times_destroy(times);
 }
 
+/* What was there before anybody looked is older than all that is new, and differs all the same. */
+static void test_old(void **state)
+{
+	const struct place *place = *state;
+	write_sample(place, 1);
+	wall.set = true;
+	wall.time = (struct timespec){ 5000, 300000 };
+	struct times *times = loaded(place);
+	struct timespec now = times_of(times, 10, 1);
+	struct timespec first = times_of_old(times, 11, 1);
+	assert_time(now, 5000, 300000);
+	assert_time(first, 4999, 999300000);
+	assert_time(times_of_old(times, 12, 1), 4999, 999300001);
+	assert_true(same(times_of_old(times, 11, 1), first));
+	/* What an earlier mount knew: the same, or changed since. */
+	assert_true(same(times_of_old(times, 1, 101), at(1001)));
+	times_destroy(times);
+	times = loaded(place);
+	assert_time(times_of_old(times, 1, 102), 4999, 999300000);
+	/* What changes under the eyes of this mount is new. */
+	assert_time(times_of_old(times, 1, 103), 5000, 300000);
+	wall.set = false;
+	times_destroy(times);
+}
+
+/* There are only so many of them before the first that is new. */
+static void test_old_ones_end(void **state)
+{
+	wall.set = true;
+	wall.time = (struct timespec){ 5000, 0 };
+	struct times *times = created();
+	for (uint64_t i = 0; i < TIMES_MAX; i++) {
+		assert_true(later(wall.time, times_of_old(times, 10 + i, 1)));
+	}
+	assert_time(times_of_old(times, 1, 1), 5000, 0);
+	assert_time(times_of_old(times, 2, 1), 5000, 1);
+	wall.set = false;
+	times_destroy(times);
+}
+
+static void test_stated(void **state)
+{
+	struct times *times = created();
+	assert_true(same(times_of_stated(times, 1, 10, at(7)), at(7)));
+	assert_true(same(times_of_stated(times, 1, 11, at(8)), at(8)));
+	/* Other content that bears the same time. */
+	struct timespec other = times_of_stated(times, 1, 12, at(8));
+	assert_true(later(other, at(8)));
+	assert_true(same(times_of_stated(times, 1, 12, at(8)), other));
+	assert_true(same(times_of_stated(times, 1, 13, at(9)), at(9)));
+	times_destroy(times);
+}
+
 static uint32_t use_of(const struct place *place, uint64_t ino)
 {
 	struct times *times = loaded(place);
@@ -190,6 +243,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_now_is_later),
+		TEST(test_old),
+		cmocka_unit_test(test_old_ones_end),
+		cmocka_unit_test(test_stated),
 		TEST(test_use),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
