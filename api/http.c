@@ -120,6 +120,7 @@ int http_create(const struct http_options *options, struct http **ret_http)
 	http->auth = options->auth;
 	http->max_connections = options->max_connections > 0 ? options->max_connections : 1;
 	http->max_answer = options->max_answer;
+	http->rate = options->rate;
 	int err = set_url(http, options);
 	if (!err) {
 		err = set_trust(http, options);

@@ -22,6 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "api/rate.h"
 #include "base/strbuf.h"
 
 struct auth;
@@ -34,6 +35,7 @@ struct http_options {
 	bool insecure_http;       /* plain http:// to other hosts than loopback */
 	unsigned max_connections; /* at once, to the API's host */
 	size_t max_answer;        /* bytes of one decoded body; more is -EFBIG */
+	struct rate rate;         /* of attempts, but for uploads; burst 0: any */
 	struct auth *auth;        /* borrowed; outlives the engine */
 };
 
@@ -103,6 +105,7 @@ struct http_request {
 	const struct http_upload *upload;
 	const char *body; /* JSON; copied, the copy is wiped; NULL: none */
 	size_t body_len;
+	const char *accept;           /* what may be answered, a constant; NULL: JSON */
 	int64_t deadline;             /* monotonic milliseconds (clock.h) */
 	bool once;                    /* never repeated, whatever the answer (but for a 401) */
 	bool safe;                    /* changes nothing, whatever its method: repeated as a GET */

@@ -32,6 +32,7 @@ struct http_flight *http_flight_new(struct http *http, const struct http_request
 	flight->http = http;
 	flight->method = request->method;
 	flight->background = request->background;
+	flight->accept = request->accept ? request->accept : "application/json";
 	flight->once = request->once;
 	flight->safe = request->safe;
 	flight->created = clock_now_ms();

@@ -124,16 +124,26 @@ static void sweep(struct http *http)
 	}
 }
 
+/* Whether the next attempt may start; takes its token. */
+static bool is_within_rate(struct http *http)
+{
+	int64_t now = clock_now_ms();
+	int64_t wait = http->rate.burst > 0 ? rate_take(&http->rate, now) : 0;
+	http->rated_until = wait > 0 ? now + wait : 0;
+	return wait == 0;
+}
+
 /* Starts the queued flights of one kind while there is room. True: none is left. */
 static bool start_queued(struct http *http, bool background, size_t room)
 {
 	struct http_flight *flight;
+	http->rated_until = 0;
 	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state != HTTP_QUEUED || flight->background != background ||
 			flight->upload) {
 			continue;
 		}
-		if (http->active >= room) {
+		if (http->active >= room || !is_within_rate(http)) {
 			return false;
 		}
 		http_attempt_start(flight);
@@ -190,7 +200,9 @@ static int time_to_next(const struct http *http)
 	const struct http_call *call;
 	int64_t now = clock_now_ms();
 	int64_t at = now + POLL_MAX_MS;
-
+	if (http->rated_until && http->rated_until < at) {
+		at = http->rated_until;
+	}
 	for (flight = http->flights; flight; flight = flight->next) {
 		if (flight->state == HTTP_WAITING && flight->due < at) {
 			at = flight->due;

@@ -87,6 +87,7 @@ struct http_flight {
 	char *target; /* owned; of an upload, without the query */
 	char *body;   /* owned, wiped; NULL: none */
 	size_t body_len;
+	const char *accept; /* a constant */
 	bool once, safe;
 	uint64_t writes; /* http->writes when it came: later ones must not share it */
 
@@ -136,7 +137,9 @@ struct http {
 	bool tls;
 	size_t max_connections;
 	size_t max_answer;
-	struct auth *auth; /* borrowed */
+	struct rate rate;
+	int64_t rated_until; /* no attempt may start before; 0: they may */
+	struct auth *auth;   /* borrowed */
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions */
 	pthread_t thread;

@@ -87,8 +87,11 @@ static bool add_headers(struct http_flight *flight)
 	bool ok = !signature.err && http_add_header(flight, strbuf_str(&signature));
 	strbuf_wipe(&signature);
 
-	ok = ok && http_add_header(flight, "Accept: application/json") &&
+	struct strbuf accept = STRBUF_INIT(HEADER_MAX_BYTES);
+	strbuf_addf(&accept, "Accept: %s", flight->accept);
+	ok = ok && !accept.err && http_add_header(flight, strbuf_str(&accept)) &&
 	     http_add_header(flight, "Expect:");
+	strbuf_finish(&accept);
 	/* Without a value it takes away the one that libcurl would add to an empty body. */
 	return ok && http_add_header(flight,
 			     flight->body ? "Content-Type: application/json" : "Content-Type:");
