@@ -5,7 +5,8 @@
 _connectfs_options()
 {
 	local before='' last=$1 name
-	local names='ttl= ttl_status= ttl_topology= ttl_plugins= ttl_negative= stale= settle=
+	local names='ttl= ttl_status= ttl_topology= ttl_plugins= ttl_negative= ttl_metrics= stale= settle=
+		metrics_interval= metrics_granularity=
 		timeout= timeout_write= max_connections= max_answer=
 		delete_delay= max_delete= no_delete ro dry_run validate
 		credentials= credential_command= secrets= cacert= insecure_http
@@ -42,12 +43,12 @@ _connectfs()
 		COMPREPLY=("${COMPREPLY[@]#"$before"}")
 		[[ ${COMPREPLY[0]-} == *[=/] ]] && compopt -o nospace
 		;;
-	--url)
+	--url | --telemetry-url)
 		COMPREPLY=()
 		;;
 	*)
 		if [[ $cur == -* ]]; then
-			mapfile -t COMPREPLY < <(compgen -W '--demo --url -o -f --foreground
+			mapfile -t COMPREPLY < <(compgen -W '--demo --url --telemetry-url -o -f --foreground
 				-d --debug -V --version -h --help' -- "$cur")
 		else
 			_filedir -d

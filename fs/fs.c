@@ -52,8 +52,8 @@ static char *state_path(const struct fs *fs)
 	return strbuf_detach(&path, NULL);
 }
 
-int fs_create(
-	const struct options *options, struct auth *auth, struct http *http, struct fs **ret_fs)
+int fs_create(const struct options *options, struct auth *auth, struct http *http,
+	struct http *telemetry, struct fs **ret_fs)
 {
 	struct fs *fs = calloc(1, sizeof(*fs));
 	pthread_condattr_t attr;
@@ -63,6 +63,7 @@ int fs_create(
 	fs->options = options;
 	fs->auth = auth;
 	fs->http = http;
+	fs->telemetry = telemetry;
 	fs->started_at = clock_wall_ms();
 	pthread_mutex_init(&fs->lock, NULL);
 	pthread_condattr_init(&attr);

@@ -46,6 +46,7 @@ struct check {
 struct fs {
 	const struct options *options;
 	struct http *http;
+	struct http *telemetry; /* where metrics are; the engine of the other URL */
 	struct auth *auth;
 	struct fuse_session *session;
 	int64_t started_at; /* wall milliseconds */
@@ -83,8 +84,8 @@ struct fs {
 	bool times_unsaved; /* the last try to keep them failed, and was logged */
 };
 
-int fs_create(
-	const struct options *options, struct auth *auth, struct http *http, struct fs **ret_fs);
+int fs_create(const struct options *options, struct auth *auth, struct http *http,
+	struct http *telemetry, struct fs **ret_fs);
 /* Asks the API for the environments: are the credentials good, is it there? Before fs_start, with
  * the engine running. 0, or -errno with the reason in ret_why. */
 int fs_check(struct fs *fs, struct strbuf *ret_why);
@@ -92,7 +93,7 @@ int fs_check(struct fs *fs, struct strbuf *ret_why);
 int fs_start(struct fs *fs, struct fuse_session *session);
 /* After the session's end: sends what is due, waits for what is under way, ends the threads. */
 void fs_stop(struct fs *fs);
-/* The engine must have been destroyed before. */
+/* The engines must have been destroyed before. */
 void fs_destroy(struct fs *fs);
 /* Under the lock: waits until something has changed, at most so many milliseconds (-1: for ever).
  * False: the time is over. */

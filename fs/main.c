@@ -25,11 +25,15 @@
 #define WHY_BYTES 4096
 #define NUDGE_NS  50000000
 
+/* Of an address, 60 requests of metrics a minute are answered. These are 58 at most, and who asks
+ * for one thing after the other waits two seconds for each. */
+static const struct rate telemetry_rate = { .every = 2000, .burst = 28 };
+
 struct program {
 	struct options options;
 	struct demo demo;
 	struct auth *auth;
-	struct http *http;
+	struct http *http, *telemetry;
 	struct fs *fs;
 	struct fuse_session *session;
 	struct strbuf why;
@@ -158,39 +162,65 @@ static int read_credentials(struct program *program)
 	return auth_create(&from, &program->auth, &program->why);
 }
 
-static int start_client(struct program *program)
+/* Brings an URL into its one form. */
+static int check_url(struct program *program, char **url)
 {
-	struct options *options = &program->options;
-	char *url = NULL;
-	if (options->demo) {
-		int err = demo_start(&program->demo, options->foreground, &program->why);
-		if (err < 0) {
-			return err;
-		}
-		free(options->url);
-		options->url = steal(program->demo.url);
+	char *checked = NULL;
+	int err = url_check_origin(*url, program->options.insecure_http, &checked, &program->why);
+	if (err == 0) {
+		free(*url);
+		*url = checked;
 	}
-	int err = url_check_origin(options->url, options->insecure_http, &url, &program->why);
-	if (err < 0) {
-		free(url);
-		return err;
-	}
-	free(options->url);
-	options->url = url;
-	struct http_options http = { .url = options->url,
+	return err;
+}
+
+static int start_engine(
+	struct program *program, const char *url, struct rate rate, struct http **ret_http)
+{
+	const struct options *options = &program->options;
+	struct http_options http = { .url = url,
 		.cacert = options->cacert,
 		.insecure_http = options->insecure_http,
 		.max_connections = options->max_connections,
 		.max_answer = options->max_answer,
+		.rate = rate,
 		.auth = program->auth };
-	err = http_create(&http, &program->http);
-	return err < 0 ? err : http_start(program->http);
+	int err = http_create(&http, ret_http);
+	return err < 0 ? err : http_start(*ret_http);
+}
+
+static int start_client(struct program *program)
+{
+	struct options *options = &program->options;
+	int err = 0;
+	if (options->demo) {
+		err = demo_start(&program->demo, options->foreground, &program->why);
+		if (err < 0) {
+			return err;
+		}
+		free(options->url);
+		free(options->telemetry_url);
+		options->url = strdup(program->demo.url);
+		options->telemetry_url = steal(program->demo.url);
+		err = options->url ? 0 : -ENOMEM;
+	}
+	err = err < 0 ? err : check_url(program, &options->url);
+	err = err < 0 ? err : check_url(program, &options->telemetry_url);
+	if (err == 0) {
+		err = start_engine(program, options->url, (struct rate){ 0 }, &program->http);
+	}
+	if (err == 0) {
+		err = start_engine(
+			program, options->telemetry_url, telemetry_rate, &program->telemetry);
+	}
+	return err;
 }
 
 static int start_fs(struct program *program)
 {
 	struct options *options = &program->options;
-	int err = fs_create(options, program->auth, program->http, &program->fs);
+	int err =
+		fs_create(options, program->auth, program->http, program->telemetry, &program->fs);
 	if (err == 0 && options->secrets) {
 		err = secrets_load(options->secrets, &program->fs->secrets, &program->why);
 	}
@@ -270,6 +300,7 @@ static int serve(struct program *program)
 static void finish(struct program *program)
 {
 	http_destroy(program->http);
+	http_destroy(program->telemetry);
 	fs_destroy(program->fs);
 	if (program->session) {
 		fuse_session_destroy(program->session);

@@ -32,13 +32,14 @@ char *options_absolute(const char *path)
 	return here && asprintf(&whole, "%s/%s", here, path) >= 0 ? whole : NULL;
 }
 
-enum { SWITCH_DEMO = 256, SWITCH_URL };
+enum { SWITCH_DEMO = 256, SWITCH_URL, SWITCH_TELEMETRY_URL };
 
 static const char short_options[] = ":fdVho:";
 
 static const struct option long_options[] = {
 	{ "demo", no_argument, NULL, SWITCH_DEMO },
 	{ "url", required_argument, NULL, SWITCH_URL },
+	{ "telemetry-url", required_argument, NULL, SWITCH_TELEMETRY_URL },
 	{ "foreground", no_argument, NULL, 'f' },
 	{ "debug", no_argument, NULL, 'd' },
 	{ "version", no_argument, NULL, 'V' },
@@ -70,6 +71,8 @@ static int take_switch(struct reading *reading, int letter, const char *last)
 	case SWITCH_URL:
 		reading->url_given = true;
 		return options_replace(&options->url, strdup(optarg), reading->why);
+	case SWITCH_TELEMETRY_URL:
+		return options_replace(&options->telemetry_url, strdup(optarg), reading->why);
 	case 'd':
 		options->debug = true;
 		options->foreground = true;
@@ -145,12 +148,15 @@ static int fill_defaults(struct options *options, struct strbuf *why)
 			[TTL_STATUS] = 5 * SECOND,
 			[TTL_TOPOLOGY] = 300 * SECOND,
 			[TTL_PLUGINS] = 3600 * SECOND,
-			[TTL_NEGATIVE] = 5 * SECOND },
+			[TTL_NEGATIVE] = 5 * SECOND,
+			[TTL_METRICS] = 60 * SECOND },
 		.stale = 600 * SECOND,
 		.settle = 60 * SECOND,
 		.timeout = 30 * SECOND,
 		.timeout_write = 120 * SECOND,
 		.delete_delay = 2 * SECOND,
+		.metrics_interval = 3600 * SECOND,
+		.metrics_granularity = "PT1M",
 		.max_connections = 8,
 		.max_delete = 10,
 		.max_answer = 64 * KIB * KIB,
@@ -177,9 +183,13 @@ static int read_words(struct reading *reading, int argc, char **argv)
 		}
 	}
 	int err = take_places(reading, argv + optind, argc - optind);
-	if (err == 0 && options->demo && reading->url_given) {
+	if (err == 0 && options->demo && (reading->url_given || options->telemetry_url)) {
 		strbuf_adds(reading->why, "--demo: has a server of its own, and no URL");
 		err = -EINVAL;
+	}
+	if (err == 0 && !options->telemetry_url) {
+		const char *url = reading->url_given ? options->url : DEFAULT_TELEMETRY_URL;
+		err = options_replace(&options->telemetry_url, strdup(url), reading->why);
 	}
 	return err < 0 ? err : options_gather_fuse(reading);
 }
@@ -201,6 +211,7 @@ void options_finish(struct options *options)
 {
 	free(options->mountpoint);
 	free(options->url);
+	free(options->telemetry_url);
 	free(options->credentials);
 	free(options->credential_command);
 	free(options->secrets);

@@ -13,17 +13,28 @@
 
 #include "base/strbuf.h"
 
-enum ttl_class { TTL_CONNECTORS, TTL_STATUS, TTL_TOPOLOGY, TTL_PLUGINS, TTL_NEGATIVE, TTL_CLASSES };
+enum ttl_class {
+	TTL_CONNECTORS,
+	TTL_STATUS,
+	TTL_TOPOLOGY,
+	TTL_PLUGINS,
+	TTL_NEGATIVE,
+	TTL_METRICS,
+	TTL_CLASSES
+};
 
 struct options {
 	char *mountpoint;
 	char *url;
+	char *telemetry_url; /* where metrics are */
 	bool demo, foreground, debug, version, help;
 
 	int64_t ttl[TTL_CLASSES]; /* all times in milliseconds */
 	int64_t stale, settle;
 	int64_t timeout, timeout_write;
 	int64_t delete_delay;
+	int64_t metrics_interval;
+	const char *metrics_granularity; /* a constant: an ISO 8601 duration, or ALL */
 	unsigned max_connections, max_delete;
 	size_t max_answer;
 	bool no_delete, ro, dry_run, validate, insecure_http;

@@ -23,6 +23,7 @@ struct known {
 static int take_umask(struct reading *reading, const char *value);
 static int take_user(struct reading *reading, const char *value);
 static int take_group(struct reading *reading, const char *value);
+static int take_granularity(struct reading *reading, const char *value);
 
 #define AT(member) offsetof(struct options, member)
 #define TIME(name, member, least, most) \
@@ -36,11 +37,14 @@ static const struct known known_options[] = {
 	TIME("ttl_topology", ttl[TTL_TOPOLOGY], 0, SECONDS_MAX),
 	TIME("ttl_plugins", ttl[TTL_PLUGINS], 0, SECONDS_MAX),
 	TIME("ttl_negative", ttl[TTL_NEGATIVE], 0, SECONDS_MAX),
+	TIME("ttl_metrics", ttl[TTL_METRICS], 0, SECONDS_MAX),
 	TIME("stale", stale, 0, SECONDS_MAX),
 	TIME("settle", settle, 0, SECONDS_MAX),
 	TIME("timeout", timeout, 1, DAY),
 	TIME("timeout_write", timeout_write, 1, DAY),
 	TIME("delete_delay", delete_delay, 0, DAY),
+	TIME("metrics_interval", metrics_interval, MINUTE, SECONDS_MAX),
+	{ "metrics_granularity", KIND_OTHER, 0, 0, 0, take_granularity },
 	{ "max_connections", KIND_COUNT, AT(max_connections), 1, 256, NULL },
 	{ "max_delete", KIND_COUNT, AT(max_delete), 0, 64, NULL },
 	{ "max_answer", KIND_BYTES, AT(max_answer), KIB, GIB, NULL },
@@ -192,6 +196,20 @@ static int take_group(struct reading *reading, const char *value)
 	int err = take_id(reading, "gid", value, lookup_group, "no such group", &id);
 	reading->options->gid = err < 0 ? reading->options->gid : (gid_t)id;
 	return err;
+}
+
+static int take_granularity(struct reading *reading, const char *value)
+{
+	static const char *const known[] = { "PT1M", "PT5M", "PT15M", "PT30M", "PT1H", "PT4H",
+		"PT6H", "PT12H", "P1D", "ALL" };
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i], value) == 0) {
+			reading->options->metrics_granularity = known[i];
+			return 0;
+		}
+	}
+	return refuse(reading, "metrics_granularity", value,
+		"not one of PT1M PT5M PT15M PT30M PT1H PT4H PT6H PT12H P1D ALL");
 }
 
 static int take_umask(struct reading *reading, const char *value)

@@ -7,10 +7,12 @@
 
 #include "fs/options.h"
 
-#define DEFAULT_URL "https://api.confluent.cloud"
-#define FUSE_BYTES  65536
+#define DEFAULT_URL           "https://api.confluent.cloud"
+#define DEFAULT_TELEMETRY_URL "https://api.telemetry.confluent.cloud"
+#define FUSE_BYTES            65536
 
 #define SECOND      1000
+#define MINUTE      (60 * SECOND)
 #define DAY         (INT64_C(86400) * SECOND)
 #define SECONDS_MAX (INT64_C(1000000000) * SECOND)
 #define KIB         INT64_C(1024)

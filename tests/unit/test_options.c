@@ -54,6 +54,7 @@ static void test_defaults(void **state)
 	assert_parses("/", &options);
 	assert_string_equal(options.mountpoint, "/");
 	assert_string_equal(options.url, "https://api.confluent.cloud");
+	assert_string_equal(options.telemetry_url, "https://api.telemetry.confluent.cloud");
 	assert_false(options.demo || options.foreground || options.debug);
 	assert_false(options.version || options.help);
 	assert_int_equal(options.ttl[TTL_CONNECTORS], 30000);
@@ -61,6 +62,9 @@ static void test_defaults(void **state)
 	assert_int_equal(options.ttl[TTL_TOPOLOGY], 300000);
 	assert_int_equal(options.ttl[TTL_PLUGINS], 3600000);
 	assert_int_equal(options.ttl[TTL_NEGATIVE], 5000);
+	assert_int_equal(options.ttl[TTL_METRICS], 60000);
+	assert_int_equal(options.metrics_interval, 3600000);
+	assert_string_equal(options.metrics_granularity, "PT1M");
 	assert_int_equal(options.stale, 600000);
 	assert_int_equal(options.settle, 60000);
 	assert_int_equal(options.timeout, 30000);
@@ -132,7 +136,8 @@ static void test_values(void **state)
 	struct options options;
 	assert_parses("-o ttl=0,ttl_status=0.2,ttl_topology=1.5,ttl_plugins=.25 "
 		      "-o ttl_negative=0.0001,stale=86400,settle=3.,timeout=0.001,timeout_write=7 "
-		      "-o delete_delay=0.0000,max_connections=256,max_delete=0,max_answer=2k /",
+		      "-o delete_delay=0.0000,max_connections=256,max_delete=0,max_answer=2k "
+		      "-o ttl_metrics=10,metrics_interval=90,metrics_granularity=PT4H /",
 		&options);
 	assert_int_equal(options.ttl[TTL_CONNECTORS], 0);
 	assert_int_equal(options.ttl[TTL_STATUS], 200);
@@ -140,6 +145,9 @@ static void test_values(void **state)
 	assert_int_equal(options.ttl[TTL_PLUGINS], 250);
 	/* A time is never cut to none. */
 	assert_int_equal(options.ttl[TTL_NEGATIVE], 1);
+	assert_int_equal(options.ttl[TTL_METRICS], 10000);
+	assert_int_equal(options.metrics_interval, 90000);
+	assert_string_equal(options.metrics_granularity, "PT4H");
 	assert_int_equal(options.stale, 86400000);
 	assert_int_equal(options.settle, 3000);
 	assert_int_equal(options.timeout, 1);
@@ -284,6 +292,10 @@ static const struct {
 	{ "a/b c", "a/b: one mount point only" },
 	{ "--demo --url http://h /", "--demo: has a server of its own, and no URL" },
 	{ "--demo http://h /", "--demo: has a server of its own, and no URL" },
+	{ "--demo --telemetry-url http://h /", "--demo: has a server of its own, and no URL" },
+	{ "-o metrics_interval=59 /", "metrics_interval=59: not from 60 to 1000000000" },
+	{ "-o metrics_granularity=1m /", "metrics_granularity=1m: not one of PT1M PT5M PT15M "
+					 "PT30M PT1H PT4H PT6H PT12H P1D ALL" },
 	{ "--url http://h http://h /", "two URLs: one by --url, one as the source" },
 	{ "/ --nonsense", "--nonsense: no such option" },
 	{ "/ -x", "-x: no such option" },
@@ -372,13 +384,34 @@ static void test_too_long(void **state)
 	options_finish(&options);
 }
 
+/* Metrics are where the rest is, unless that is told. */
+static void test_where_metrics_are(void **state)
+{
+	static const struct {
+		const char *line, *url;
+	} rows[] = {
+		{ "--url http://h /", "http://h" },
+		{ "http://h /", "http://h" },
+		{ "--telemetry-url http://t /", "http://t" },
+		{ "--url http://h --telemetry-url http://t /", "http://t" },
+		{ "--telemetry-url http://t http://h /", "http://t" },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct options options;
+		assert_parses(rows[i].line, &options);
+		assert_string_equal(options.telemetry_url, rows[i].url);
+		options_finish(&options);
+	}
+}
+
 static void test_help_text(void **state)
 {
-	static const char *const words[] = { "--demo", "--url URL", "-o OPTION", "-f, --foreground",
-		"-d, --debug", "-V, --version", "-h, --help",
-		"ttl=", "ttl_status=", "ttl_topology=", "ttl_plugins=", "ttl_negative=", "stale=",
-		"settle=", "timeout=", "timeout_write=", "max_connections=", "max_answer=",
-		"delete_delay=", "max_delete=", "no_delete", "\n  ro ",
+	static const char *const words[] = { "--demo", "--url URL", "--telemetry-url URL",
+		"-o OPTION", "-f, --foreground", "-d, --debug", "-V, --version", "-h, --help",
+		"ttl=", "ttl_status=", "ttl_topology=", "ttl_plugins=", "ttl_negative=",
+		"ttl_metrics=", "metrics_interval=", "metrics_granularity=", "stale=", "settle=",
+		"timeout=", "timeout_write=", "max_connections=", "max_answer=", "delete_delay=",
+		"max_delete=", "no_delete", "\n  ro ",
 		"credentials=", "credential_command=", "secrets=", "cacert=", "insecure_http",
 		"uid=", "gid=", "umask=", "allow_other", "default_permissions", "fsname=" };
 	const char *help = options_help();
@@ -408,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_fuse_options),
 		cmocka_unit_test(test_refused),
 		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_where_metrics_are),
 		cmocka_unit_test(test_help_text),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
