@@ -11,27 +11,9 @@
 #include "base/log.h"
 #include "fs/confirm.h"
 #include "fs/fs.h"
+#include "fs/overlay.h"
 
-#define SUPERSEDED_MAX 8
-#define STATE_BYTES    32
-
-/* What this mount did to a connector, until an answer agrees or `until` has passed. */
-struct overlay {
-	int64_t until;
-	bool created;
-	struct part *config;                     /* what was saved; NULL: nothing was */
-	struct part *superseded[SUPERSEDED_MAX]; /* what earlier answers may still say */
-	unsigned superseded_count;
-	char state[STATE_BYTES]; /* "" : not paused, not resumed */
-	char state_before[STATE_BYTES];
-};
-
-struct removed {
-	struct removed *next;
-	int64_t until;
-	char *name;
-	char *id; /* "" where it was not known */
-};
+#define STATE_BYTES 32
 
 static int cut_connector(struct stage *stage, const char *name, struct json_slice value);
 static void merge_connectors(struct document *document, struct stage *stage);
@@ -43,33 +25,6 @@ const struct document_kind document_connectors = {
 	.cut = cut_connector,
 	.merge = merge_connectors,
 };
-
-void overlay_destroy(struct overlay *overlay)
-{
-	if (overlay) {
-		part_unref(overlay->config);
-		for (unsigned i = 0; i < overlay->superseded_count; i++) {
-			part_unref(overlay->superseded[i]);
-		}
-		free(overlay);
-	}
-}
-
-static void removed_free(struct removed *removed)
-{
-	free(removed->name);
-	free(removed->id);
-	free(removed);
-}
-
-void removed_destroy(struct document *document)
-{
-	while (document->removed) {
-		struct removed *removed = document->removed;
-		document->removed = removed->next;
-		removed_free(removed);
-	}
-}
 
 /* Both as settings; false where one is none. */
 static bool same_settings(const struct part *a, const struct part *b)
@@ -160,80 +115,6 @@ static int cut_connector(struct stage *stage, const char *name, struct json_slic
 	return kept ? 0 : -ENOMEM;
 }
 
-static void overlay_drop(struct item *item)
-{
-	overlay_destroy(steal(item->overlay));
-}
-
-static struct overlay *overlay_of(struct item *item)
-{
-	if (!item->overlay) {
-		item->overlay = calloc(1, sizeof(*item->overlay));
-	}
-	if (item->overlay) {
-		item->overlay->until = clock_now_ms() + item->document->fs->options->settle;
-	}
-	return item->overlay;
-}
-
-static bool overlay_holds(const struct item *item, int64_t now)
-{
-	return item->overlay && now < item->overlay->until;
-}
-
-/* Whether an answer's configuration is one that this mount's own save has overtaken. */
-static bool config_is_overtaken(struct item *item, const struct part *config, int64_t now)
-{
-	struct overlay *overlay = item->overlay;
-	if (!overlay_holds(item, now) || !overlay->config) {
-		return false;
-	}
-	bool agrees = item_same_part(PART_CONFIG, overlay->config, config);
-	for (unsigned i = 0; i < overlay->superseded_count && !agrees; i++) {
-		if (item_same_part(PART_CONFIG, overlay->superseded[i], config)) {
-			return true;
-		}
-	}
-	/* It agrees, or it is somebody else's newer one. */
-	part_unref(steal(overlay->config));
-	return false;
-}
-
-static struct json_slice state_slice(const struct part *status)
-{
-	return json_get(part_json(status), "connector/state");
-}
-
-static bool state_is_overtaken(struct item *item, const struct part *status, int64_t now)
-{
-	struct overlay *overlay = item->overlay;
-	if (!overlay_holds(item, now) || !overlay->state[0]) {
-		return false;
-	}
-	if (json_is(state_slice(status), overlay->state_before)) {
-		return true;
-	}
-	overlay->state[0] = '\0';
-	return false;
-}
-
-/* Takes a part of an answer in unless this mount knows better. The part is taken over. */
-static void take_part(struct item *item, enum part_kind kind, struct part *part, int64_t at)
-{
-	int64_t now = clock_now_ms();
-	bool overtaken = (kind == PART_CONFIG && config_is_overtaken(item, part, now)) ||
-			 (kind == PART_STATUS && state_is_overtaken(item, part, now));
-	if (overtaken) {
-		part_unref(part);
-		part = NULL;
-	}
-	item_set_part(item, kind, part, at);
-	if (item->overlay && !item->overlay->config && !item->overlay->state[0] &&
-		!item->overlay->created) {
-		overlay_drop(item);
-	}
-}
-
 int item_take_answer(
 	struct item *item, enum part_kind kind, const char *body, size_t len, int64_t started)
 {
@@ -250,7 +131,7 @@ int item_take_answer(
 		part = info_part(part_id(item->parts[PART_INFO]), value);
 		struct part *also = part_create(config.text, config.len);
 		if (also) {
-			take_part(item, PART_CONFIG, also, started);
+			overlay_take(item, PART_CONFIG, also, started);
 		}
 	} else if (kind == PART_STATUS || is_config(value)) {
 		part = part_create(value.text, value.len);
@@ -260,13 +141,13 @@ int item_take_answer(
 	if (!part) {
 		return -ENOMEM;
 	}
-	take_part(item, kind, part, started);
+	overlay_take(item, kind, part, started);
 	return 0;
 }
 
 int item_not_found(struct item *item, enum part_kind kind, int64_t started)
 {
-	bool ours = overlay_holds(item, clock_now_ms()) && item->overlay->created;
+	bool ours = overlay_is_created(item, clock_now_ms());
 	/* One that starts has no status for a while; its own absence shows in its configuration. */
 	if (!ours && kind != PART_STATUS) {
 		return -ENOENT;
@@ -278,58 +159,9 @@ int item_not_found(struct item *item, enum part_kind kind, int64_t started)
 	return 0;
 }
 
-/* Whether a staged connector is one that this mount has removed, and an old answer still shows. */
-static bool is_removed(struct document *document, const struct staged *staged, int64_t now)
-{
-	for (struct removed **at = &document->removed; *at;) {
-		struct removed *removed = *at;
-		if (now >= removed->until) {
-			*at = removed->next;
-			removed_free(removed);
-			continue;
-		}
-		if (strcmp(removed->name, staged->name) == 0) {
-			struct json_slice id = part_id(staged->parts[PART_INFO]);
-			if (!id.text || !removed->id[0] || json_is(id, removed->id)) {
-				return true;
-			}
-		}
-		at = &removed->next;
-	}
-	return false;
-}
-
-static void merge_one(struct document *document, struct staged *staged, int64_t started)
-{
-	struct item *item = document_add(document, staged->name);
-	if (!item) {
-		return;
-	}
-	item->seen = true;
-	if (item->overlay) {
-		item->overlay->created = false;
-	}
-	for (unsigned kind = 0; kind < PARTS; kind++) {
-		/* A part that was asked for later is newer than this answer. */
-		if (staged->parts[kind] && started >= item->part_at[kind]) {
-			take_part(item, kind, steal(staged->parts[kind]), started);
-		}
-	}
-}
-
 static void merge_connectors(struct document *document, struct stage *stage)
 {
-	int64_t now = clock_now_ms();
-	for (size_t i = 0; i < document->count; i++) {
-		struct item *item = document->items[i];
-		/* What was created here is there although no answer knows it yet. */
-		item->seen = overlay_holds(item, now) && item->overlay->created;
-	}
-	for (struct staged *staged = stage->items; staged; staged = staged->next) {
-		if (!is_removed(document, staged, now)) {
-			merge_one(document, staged, stage->started);
-		}
-	}
+	document_begin_merge(document, stage);
 	int64_t started = stage->started;
 	stage_destroy(stage);
 	if (document_count_unseen(document) > 0) {
@@ -340,49 +172,12 @@ static void merge_connectors(struct document *document, struct stage *stage)
 	}
 }
 
-void connector_saved(struct item *item, struct part *config)
-{
-	struct overlay *overlay = overlay_of(item);
-	struct part *before = part_ref(item->parts[PART_CONFIG]);
-	if (overlay && before) {
-		if (overlay->superseded_count == SUPERSEDED_MAX) {
-			part_unref(overlay->superseded[0]);
-			memmove(overlay->superseded, overlay->superseded + 1,
-				(SUPERSEDED_MAX - 1) * sizeof(struct part *));
-			overlay->superseded_count--;
-		}
-		overlay->superseded[overlay->superseded_count++] = part_ref(before);
-	}
-	if (overlay) {
-		part_unref(overlay->config);
-		overlay->config = part_ref(config);
-	}
-	part_unref(before);
-	item_set_part(item, PART_CONFIG, config, fs_moment(item->document->fs));
-}
-
-/* A name that was removed is used again: only the old one's own id still tells it apart. */
-static void forget_removed(struct document *document, const char *name)
-{
-	for (struct removed **at = &document->removed; *at;) {
-		struct removed *removed = *at;
-		if (strcmp(removed->name, name) == 0 && !removed->id[0]) {
-			*at = removed->next;
-			removed_free(removed);
-		} else {
-			at = &removed->next;
-		}
-	}
-}
-
 struct item *connector_created(
 	struct document *document, const char *name, struct json_slice answer)
 {
 	struct item *item = document_add(document, name);
-	struct overlay *overlay = item ? overlay_of(item) : NULL;
-	forget_removed(document, name);
 	struct json_slice none = { NULL, 0 }, config = json_get(answer, "config");
-	if (!overlay) {
+	if (!item || overlay_created(item) < 0) {
 		return NULL;
 	}
 	int64_t now = fs_moment(document->fs);
@@ -390,7 +185,6 @@ struct item *connector_created(
 	strbuf_adds(&status, "{\"name\":");
 	json_encode(name, strlen(name), &status);
 	strbuf_adds(&status, ",\"connector\":{\"state\":\"PROVISIONING\"},\"tasks\":[]}");
-	overlay->created = true;
 	if (is_config(config)) {
 		item_set_part(item, PART_CONFIG, part_create(config.text, config.len), now);
 	}
@@ -430,14 +224,10 @@ static struct part *status_with(const struct part *status, const char *before, c
 
 void connector_state_changed(struct item *item, const char *state)
 {
-	struct overlay *overlay = overlay_of(item);
 	struct strbuf before = STRBUF_INIT(STATE_BYTES - 1);
 	connector_state(item, &before);
-	if (overlay && item->parts[PART_STATUS] && !before.err &&
-		strcmp(state, strbuf_str(&before)) != 0) {
-		snprintf(overlay->state, sizeof(overlay->state), "%s", state);
-		snprintf(overlay->state_before, sizeof(overlay->state_before), "%s",
-			strbuf_str(&before));
+	if (item->parts[PART_STATUS] && !before.err && strcmp(state, strbuf_str(&before)) != 0) {
+		overlay_state(item, strbuf_str(&before), state);
 		item_set_part(item, PART_STATUS,
 			status_with(item->parts[PART_STATUS], strbuf_str(&before), state),
 			fs_moment(item->document->fs));
@@ -447,28 +237,15 @@ void connector_state_changed(struct item *item, const char *state)
 
 void connector_removed(struct item *item)
 {
-	struct document *document = item->document;
-	struct removed *removed = calloc(1, sizeof(*removed));
 	struct strbuf id = STRBUF_INIT(256);
 	connector_id(item, &id);
-	if (removed) {
-		removed->name = strdup(item->name);
-		removed->id = strdup(strbuf_str(&id));
-		removed->until = clock_now_ms() + document->fs->options->settle;
-		if (removed->name && removed->id) {
-			removed->next = document->removed;
-			document->removed = removed;
-		} else {
-			removed_free(removed);
-		}
-	}
+	overlay_removed(item, strbuf_str(&id));
 	strbuf_finish(&id);
-	document_remove(item);
 }
 
 void connector_state(const struct item *item, struct strbuf *out)
 {
-	struct json_slice state = state_slice(item->parts[PART_STATUS]);
+	struct json_slice state = json_get(part_json(item->parts[PART_STATUS]), "connector/state");
 	if (json_type(state) == JSON_STRING) {
 		json_decode(state, out);
 	} else {

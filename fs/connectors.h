@@ -1,6 +1,5 @@
 /*
- * The connectors of a cluster: the document that nearly everything is a view of, and what this
- * mount itself did that the API's answers, which lag its writes, do not show yet.
+ * The connectors of a cluster: the document that nearly everything is a view of.
  *
  * Protected by the lock of struct fs.
  */
@@ -11,9 +10,6 @@
 
 extern const struct document_kind document_connectors;
 
-void overlay_destroy(struct overlay *overlay);
-void removed_destroy(struct document *document);
-
 /* Whether two parts say the same: bytes, or equal settings whatever the order and the masks. */
 bool item_same_part(enum part_kind kind, const struct part *a, const struct part *b);
 /* Brings the answer for one part of a connector in. 0 or -errno. */
@@ -23,8 +19,6 @@ int item_take_answer(
  * what this mount knows, -ENOENT: it is gone. */
 int item_not_found(struct item *item, enum part_kind kind, int64_t started);
 
-/* This mount has saved a configuration: `config` (taken over) is shown until the API agrees. */
-void connector_saved(struct item *item, struct part *config);
 /* This mount has created a connector; its answer is the body. NULL: no memory. */
 struct item *connector_created(
 	struct document *document, const char *name, struct json_slice answer);

@@ -11,6 +11,7 @@
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
+#include "fs/overlay.h"
 #include "fs/tree.h"
 
 static void parts_unref(struct part **parts)
@@ -348,9 +349,11 @@ static void bring_in(struct document *document, struct staged *staged, int64_t a
 	if (!item) {
 		return;
 	}
+	overlay_is_known(item);
 	for (unsigned i = 0; i < PARTS; i++) {
+		/* A part that was asked for later is newer than this answer. */
 		if (staged->parts[i] && at >= item->part_at[i]) {
-			item_set_part(item, i, steal(staged->parts[i]), at);
+			overlay_take(item, i, steal(staged->parts[i]), at);
 		}
 	}
 	item->seen = true;
@@ -400,11 +403,15 @@ void document_drop_unseen(struct document *document)
 
 void document_begin_merge(struct document *document, struct stage *stage)
 {
+	int64_t now = clock_now_ms();
 	for (size_t i = 0; i < document->count; i++) {
-		document->items[i]->seen = false;
+		/* What was created here is there although no answer knows it yet. */
+		document->items[i]->seen = overlay_is_created(document->items[i], now);
 	}
 	for (struct staged *staged = stage->items; staged; staged = staged->next) {
-		bring_in(document, staged, stage->started);
+		if (!overlay_is_removed(document, staged->name, staged->parts[PART_WHOLE], now)) {
+			bring_in(document, staged, stage->started);
+		}
 	}
 }
 

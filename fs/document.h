@@ -61,7 +61,7 @@ struct item {
 	struct part *parts[PARTS];
 	int64_t part_at[PARTS];  /* the moment when the request for it began; 0: never */
 	struct trouble *trouble; /* NULL: none */
-	struct overlay *overlay; /* what this mount did to it; NULL: nothing (connectors.h) */
+	struct overlay *overlay; /* what this mount did to it; NULL: nothing (overlay.h) */
 	struct face faces[FACES];
 	bool fetching[PARTS];
 	bool seen;   /* scratch mark of a merge */
@@ -121,7 +121,7 @@ struct document {
 	int64_t suspect_at;   /* since when answers lack most of the items; 0: they do not */
 	uint64_t listing;     /* hash of the set of names */
 	bool fetching;
-	struct removed *removed; /* what this mount removed (connectors.h) */
+	struct removed *removed; /* what this mount removed (overlay.h) */
 	struct op *waiters;      /* a utlist of ops */
 	unsigned small;          /* requests for single parts since small_since */
 	int64_t small_since;

@@ -103,9 +103,9 @@ struct route {
 	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
 	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
 	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
-	/* Files that have a slot (slot.h): commits a local file's text. `pid` is the process that saves. For a
-	 * rename or link the op's names are carried out when the save has succeeded. op may be
-	 * NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
+	/* Files that have a slot (slot.h): commits a local file's text. `pid` is the process that
+	 * saves. For a rename or link the op's names are carried out when the save has succeeded.
+	 * op may be NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
 	int (*save)(
 		struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
 	/* Files that are written and then answer (question.h): sends what is asked. 0, or -errno

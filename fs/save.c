@@ -15,6 +15,7 @@
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/op.h"
+#include "fs/overlay.h"
 #include "fs/route.h"
 #include "fs/save_run.h"
 #include "fs/save_text.h"
@@ -76,7 +77,7 @@ static struct item *take_updated(struct save *save)
 	struct item *item = document ? document_add(document, save->job.folder->name) : NULL;
 	struct part *part = item ? part_create(strbuf_str(&save->shown), save->shown.len) : NULL;
 	if (part) {
-		connector_saved(item, part);
+		overlay_saved(item, PART_CONFIG, part);
 	}
 	return item;
 }
