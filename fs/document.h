@@ -94,7 +94,11 @@ struct document_kind {
 	bool (*unsettled)(const struct item *item);
 	/* Makes an item of one value; NULL: the value is its only part. */
 	int (*cut)(struct stage *stage, const char *name, struct json_slice value);
-	bool optional; /* of a single one: a 404 only says that there is none */
+	bool optional;  /* of a single one: a 404 only says that there is none */
+	bool telemetry; /* asked where metrics are; its errors say nothing about a place */
+	/* Fetches in a way of its own, until `deadline`: brings in what it has staged, or fails,
+	 * after it has returned. 0, or -errno: nothing was begun. NULL: one request, or pages. */
+	int (*fetch)(struct document *document, struct stage *stage, int64_t deadline);
 	/* Whether two parts say the same although their bytes differ; NULL: never. */
 	bool (*same)(const struct part *a, const struct part *b);
 	/* Brings in what arrived; NULL: document_merge. It calls document_fetched when it is done,

@@ -11,17 +11,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/connectors.h"
-#include "fs/document.h"
+#include "fs/document_priv.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
 #include "fs/op.h"
 #include "fs/topology.h"
 
-#define CHECK_MS         5000 /* how long the start waits for its first answer */
-#define RETRY_STALE_MS   5000 /* between two attempts while a stale answer serves */
-#define REFRESH_STALE_MS 3000 /* how long a reader waits where a stale answer could serve */
-#define PAGES_MAX        500
-#define SMALL_MAX        2 /* single parts asked for before it counts as a walk */
+#define CHECK_MS  5000 /* how long the start waits for its first answer */
+#define PAGES_MAX 500
 
 struct fetch {
 	struct stage *stage;
@@ -88,6 +85,18 @@ static int cut_page_data(struct fetch *fetch, struct json_slice data)
 	return err;
 }
 
+static int take_link(struct fetch *fetch, struct json_slice next)
+{
+	if (json_type(next) != JSON_STRING && json_type(next) != JSON_NULL && next.text) {
+		return -EBADMSG;
+	}
+	char *link = json_decode_cstr(next);
+	free(fetch->next);
+	fetch->next = link && *link ? http_next_target(fetch->stage->document->target, link) : NULL;
+	free(link);
+	return 0;
+}
+
 static int cut_member(void *arg, struct json_slice key, struct json_slice value)
 {
 	struct fetch *fetch = arg;
@@ -105,16 +114,8 @@ static int cut_member(void *arg, struct json_slice key, struct json_slice value)
 	if (json_is(key, "data")) {
 		return cut_page_data(fetch, value);
 	}
-	if (json_is(key, "metadata")) {
-		struct json_slice next = json_get(value, "next");
-		if (json_type(next) != JSON_STRING && json_type(next) != JSON_NULL && next.text) {
-			return -EBADMSG;
-		}
-		char *link = json_decode_cstr(next);
-		free(fetch->next);
-		fetch->next = link && *link ? http_next_target(fetch->stage->document->target, link)
-					    : NULL;
-		free(link);
+	if (json_is(key, "metadata") || json_is(key, "links")) {
+		return take_link(fetch, json_get(value, "next"));
 	}
 	return 0;
 }
@@ -155,6 +156,11 @@ static bool is_plain(const struct document_kind *kind)
 	return kind->single && !kind->paged;
 }
 
+static struct http *engine_of(const struct document *document)
+{
+	return document->kind->telemetry ? document->fs->telemetry : document->fs->http;
+}
+
 static enum http_method method_of(const struct document_kind *kind)
 {
 	return kind->question ? HTTP_PUT : HTTP_GET;
@@ -177,7 +183,7 @@ static int page_request(struct fetch *fetch, const char *target)
 		.done = page_done,
 		.arg = fetch,
 	};
-	return http_submit(fetch->stage->document->fs->http, &request, NULL);
+	return http_submit(engine_of(fetch->stage->document), &request, NULL);
 }
 
 static const struct json_slice no_name = { "\"\"", 2 };
@@ -270,6 +276,26 @@ static bool can_serve_stale(const struct document *document, int64_t now)
 	return document->fetched_at && now < document->expires_at + document->fs->options->stale;
 }
 
+/* 0, or -errno: nothing was asked. */
+static int fetch_pages(struct stage *stage, int64_t deadline, bool background)
+{
+	struct document *document = stage->document;
+	struct fetch *fetch = calloc(1, sizeof(*fetch));
+	if (!fetch) {
+		return -ENOMEM;
+	}
+	fetch->stage = stage;
+	strbuf_init(&fetch->all, document->fs->options->max_answer);
+	fetch->deadline = deadline;
+	fetch->background = background;
+	int err = page_request(fetch, document->target);
+	if (err < 0) {
+		fetch->stage = NULL;
+		fetch_destroy(fetch);
+	}
+	return err;
+}
+
 void document_refresh(struct document *document, bool background)
 {
 	struct fs *fs = document->fs;
@@ -277,27 +303,18 @@ void document_refresh(struct document *document, bool background)
 	if (document->fetching) {
 		return;
 	}
-	struct fetch *fetch = calloc(1, sizeof(*fetch));
-	struct stage *stage = stage_create(document);
-	if (!fetch || !stage) {
-		free(fetch);
-		stage_destroy(stage);
-		document_failed(document, fs_moment(fs), -ENOMEM);
-		return;
-	}
 	int64_t patience =
 		fs->check && fs->options->timeout > CHECK_MS ? CHECK_MS : fs->options->timeout;
 	if (can_serve_stale(document, now) && patience > REFRESH_STALE_MS) {
 		patience = REFRESH_STALE_MS;
 	}
-	fetch->stage = stage;
-	strbuf_init(&fetch->all, fs->options->max_answer);
-	fetch->deadline = now + patience;
-	fetch->background = background;
+	struct stage *stage = stage_create(document);
 	document->fetching = true;
-	int err = page_request(fetch, document->target);
+	int err = !stage                  ? -ENOMEM
+		  : document->kind->fetch ? document->kind->fetch(document, stage, now + patience)
+					  : fetch_pages(stage, now + patience, background);
 	if (err < 0) {
-		fetch_destroy(fetch);
+		stage_destroy(stage);
 		document_failed(document, fs_moment(fs), err);
 	}
 }
@@ -346,8 +363,7 @@ void document_failed(struct document *document, int64_t started, int err)
 	fs_wake(document->fs);
 }
 
-/* Failures that say nothing about the resource itself. */
-static bool is_passing(int err)
+bool document_is_passing(int err)
 {
 	return err != -EACCES && err != -ENOENT && err != -EINVAL && err != -EDQUOT;
 }
@@ -356,17 +372,19 @@ static bool is_passing(int err)
 static bool is_about_place(const struct document *document, int err)
 {
 	bool single = document->kind->single;
+	if (!document->environment || document->kind->telemetry) {
+		return false;
+	}
 	return err == -EACCES ? !single || document->name : err == -ENOENT && !single;
 }
 
-/* What a failed fetch means for an op that waited for it. */
-static int verdict(struct op *op, struct document *document, int64_t now)
+int document_verdict(struct op *op, struct document *document, int64_t now)
 {
 	int err = document->failure;
-	if (is_passing(err)) {
+	if (document_is_passing(err)) {
 		return can_serve_stale(document, now) ? 0 : err;
 	}
-	if (document->environment && is_about_place(document, err)) {
+	if (is_about_place(document, err)) {
 		return topology_verdict(op, document, err);
 	}
 	/* A list that is not found says nothing about what it would list. */
@@ -383,7 +401,7 @@ int document_need(struct op *op, struct document *document)
 		return 0;
 	}
 	if (!document->fetching && document->failure) {
-		if (document->kind->single && !is_passing(document->failure) &&
+		if (document->kind->single && !document_is_passing(document->failure) &&
 			!is_about_place(document, document->failure) &&
 			now < MOMENT_MS(document->failed_at) + fs->options->ttl[TTL_NEGATIVE]) {
 			return document->failure;
@@ -393,9 +411,9 @@ int document_need(struct op *op, struct document *document)
 			document->failed_at >= op->began &&
 			(document->failure != -ETIMEDOUT || document->failed_start >= op->began);
 		if (mine) {
-			return verdict(op, document, now);
+			return document_verdict(op, document, now);
 		}
-		if (now < document->retry_at && is_passing(document->failure) &&
+		if (now < document->retry_at && document_is_passing(document->failure) &&
 			can_serve_stale(document, now)) {
 			return 0;
 		}
@@ -406,196 +424,4 @@ int document_need(struct op *op, struct document *document)
 	}
 	/* It fails at once only where there is no memory, or no engine any more. */
 	return document->fetching || op->peek ? op_wait(op, &document->waiters) : document->failure;
-}
-
-/* One part of one item, asked for by itself. */
-struct small {
-	struct document *document;
-	char *name;
-	enum part_kind kind;
-	int64_t started;
-	char *target;
-};
-
-static void small_destroy(struct small *small)
-{
-	free(small->name);
-	free(small->target);
-	free(small);
-}
-
-static void note_failure(struct item *item, enum part_kind kind, int err)
-{
-	if (!item->trouble) {
-		item->trouble = calloc(1, sizeof(*item->trouble));
-	}
-	if (item->trouble) {
-		item->trouble->failure[kind] = err;
-		item->trouble->failed_at[kind] = fs_moment(item->document->fs);
-	}
-}
-
-/* Under the lock. */
-static void small_result(struct small *small, const struct http_answer *answer)
-{
-	struct item *item = document_find(small->document, small->name);
-	if (!item) {
-		return;
-	}
-	item->fetching[small->kind] = false;
-	int err = answer->err;
-	if (err == 0) {
-		err = item_take_answer(item, small->kind, strbuf_str(&answer->body),
-			answer->body.len, small->started);
-	}
-	if (err == -ENOENT && small->document->suspect_at) {
-		/* So much is gone at once that the server is to say it twice. */
-		item->part_at[small->kind] = small->started;
-		return;
-	}
-	if (err == -ENOENT) {
-		err = item_not_found(item, small->kind, small->started);
-		if (err == -ENOENT) {
-			document_remove(item);
-			return;
-		}
-	}
-	if (err < 0) {
-		note_failure(item, small->kind, err);
-	}
-}
-
-static void small_done(struct http_answer *answer, void *arg)
-{
-	struct small *small = arg;
-	struct fs *fs = small->document->fs;
-	if (answer->err < 0 && answer->err != -ECANCELED && answer->err != -ENOENT) {
-		journal_answer(fs->journal, "GET", small->target, answer, NULL);
-	}
-	fs_lock(fs);
-	small_result(small, answer);
-	ops_wake(&small->document->waiters);
-	fs_unlock(fs);
-	small_destroy(small);
-}
-
-static const char *small_pattern(enum part_kind kind)
-{
-	return kind == PART_STATUS   ? CLOUD_STATUS
-	       : kind == PART_CONFIG ? CLOUD_CONFIG
-				     : CLOUD_CONNECTOR;
-}
-
-static int small_request(struct item *item, enum part_kind kind, int64_t now)
-{
-	struct document *document = item->document;
-	struct fs *fs = document->fs;
-	struct small *small = calloc(1, sizeof(*small));
-	char *target = url_target(
-		small_pattern(kind), document->environment, document->cluster, item->name);
-	if (small) {
-		*small =
-			(struct small){ document, strdup(item->name), kind, fs_moment(fs), target };
-	}
-	if (!small || !target || !small->name) {
-		if (small) {
-			small_destroy(small);
-		} else {
-			free(target);
-		}
-		return -ENOMEM;
-	}
-	int64_t patience = fs->options->timeout;
-	if (item->parts[kind] && fs->options->stale > 0 && patience > REFRESH_STALE_MS) {
-		patience = REFRESH_STALE_MS;
-	}
-	item->fetching[kind] = true;
-	document->small++;
-	struct http_request request = { .method = HTTP_GET,
-		.target = target,
-		.deadline = now + patience,
-		.done = small_done,
-		.arg = small };
-	int err = http_submit(fs->http, &request, NULL);
-	if (err < 0) {
-		item->fetching[kind] = false;
-		small_destroy(small);
-	}
-	return err;
-}
-
-/* Whether so many ask for single parts that the whole is cheaper. */
-static bool is_walk(struct document *document, enum part_kind kind, int64_t now)
-{
-	int64_t ttl = ttl_of_part(document, kind);
-	if (now < document->walked_until) {
-		document->walked_until = now + 2 * ttl;
-		return true;
-	}
-	if (now - document->small_since > ttl) {
-		document->small_since = now;
-		document->small = 0;
-	}
-	if (document->small < SMALL_MAX) {
-		return false;
-	}
-	document->walked_until = now + 2 * ttl;
-	return true;
-}
-
-int document_need_part(struct op *op, struct item *item, enum part_kind kind)
-{
-	struct document *document = item->document;
-	int64_t now = clock_now_ms();
-	bool stale_ok = item->parts[kind] && now < MOMENT_MS(item->part_at[kind]) +
-							     ttl_of_part(document, kind) +
-							     op->fs->options->stale;
-	if (item_ttl_left(item, kind, now) > 0 || item->part_at[kind] >= op->began) {
-		op->fs->hits++;
-		return 0;
-	}
-	if (!document->kind->cut) {
-		return document_need(op, document);
-	}
-	if (item->fetching[kind] || document->fetching) {
-		op->fs->misses++;
-		return op_wait(op, &document->waiters);
-	}
-	if (item->trouble && item->trouble->failure[kind]) {
-		int err = item->trouble->failure[kind];
-		int64_t failed_at = item->trouble->failed_at[kind];
-		bool mine = failed_at >= op->began;
-		bool recent = now < MOMENT_MS(failed_at) + RETRY_STALE_MS;
-		if (is_passing(err) && stale_ok && (mine || recent)) {
-			return 0;
-		}
-		if (mine) {
-			return is_passing(err) ? err : topology_verdict(op, document, err);
-		}
-	}
-	if (document->failure && document->failed_at >= op->began) {
-		return is_passing(document->failure) && stale_ok ? 0 : verdict(op, document, now);
-	}
-	if (document->failure && now < document->retry_at && stale_ok) {
-		return 0;
-	}
-	if (op->peek) {
-		return -EAGAIN;
-	}
-	op->fs->misses++;
-	/* What a bulk answer of just now did not bring is asked for by itself: no op asks for it
-	 * twice. */
-	bool brought = document->fetched_at >= op->began;
-	if (!brought && is_walk(document, kind, now)) {
-		document_refresh(document, false);
-		if (!document->fetching) {
-			return document->failure;
-		}
-	} else {
-		int err = small_request(item, kind, now);
-		if (err < 0) {
-			return err;
-		}
-	}
-	return op_wait(op, &document->waiters);
 }
