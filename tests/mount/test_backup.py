@@ -63,7 +63,7 @@ class Git(Rsync):
             self.git(mounted, "init", "-q")
         stale = self.git(mounted, "diff-files", "--name-only").splitlines()
         added = re.findall("^add '(.*)'$", self.git(mounted, "add", "-Av", "environments"), re.M)
-        self.git(mounted, "commit", "-qm", "backup", status=None if not added else 0)
+        self.git(mounted, "commit", "-qm", "backup", "-uno", status=None if not added else 0)
         assert self.git(mounted, "status", "--porcelain", "environments") == ""
         assert new or stale == added
         return added
