@@ -8,7 +8,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/bases.h"
-#include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
 #include "fs/journal.h"
@@ -18,9 +17,7 @@
 #include "fs/overlay.h"
 #include "fs/route.h"
 #include "fs/save_run.h"
-#include "fs/save_text.h"
 #include "fs/times.h"
-#include "fs/view.h"
 
 #define WHY_BYTES  65536
 #define TEXT_BYTES ((size_t)4 << 20)
@@ -41,54 +38,61 @@ static void save_free(struct job *job)
 	free(save);
 }
 
-/* Makes the time of what is shown that of the draft's last write. */
-static void set_time(struct fs *fs, struct folder *folder, struct item *item, struct timespec mtime)
+/* What the server has; NULL: none that we know of. */
+static struct part *shown_part(const struct slot *slot)
 {
+	const struct item *item = folder_item(slot->folder);
+	return item ? item->parts[slot->route->part] : NULL;
+}
+
+/* Makes the time of what is shown that of the draft's last write. */
+static void set_time(const struct slot *slot, struct timespec mtime)
+{
+	struct fs *fs = slot->folder->fs;
+	struct item *item = folder_item(slot->folder);
 	struct strbuf text = STRBUF_INIT(TEXT_BYTES);
-	uint64_t ino = node_ino(folder->dir, routes[ROUTE_CONFIG].name);
-	if (view_json_sorted(item->parts[PART_CONFIG], &text) == 0) {
-		struct face *face = &item->faces[FACE_CONFIG];
+	if (slot->route->render(shown_part(slot), &text) == 0) {
+		struct face *face = &item->faces[slot->route->face];
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
-		times_set(fs->times, ino, face->hash, mtime);
+		times_set(fs->times, slot->ino, face->hash, mtime);
 	}
 	strbuf_wipe(&text);
 }
 
-static struct item *take_created(struct save *save)
+static void take_created(struct save *save)
 {
 	struct folder *folder = save->job.folder;
-	struct document *document = folder_document(folder);
 	struct json_slice answer;
-	if (!document || json_check(strbuf_str(&save->shown), save->shown.len, &answer, NULL) < 0) {
-		return NULL;
+	if (json_check(strbuf_str(&save->shown), save->shown.len, &answer, NULL) < 0) {
+		return;
 	}
-	struct item *item = connector_created(document, folder->name, answer);
+	save->kind->take_created(save, answer);
 	folder->made = false;
 	folder->created_at = clock_now_ms();
 	folder->creator = save->commit.pid;
 	notify_entry(folder->fs, folder->dir->parent, folder->dir->name);
-	return item;
 }
 
-static struct item *take_updated(struct save *save)
+static void take_updated(struct save *save)
 {
 	struct document *document = folder_document(save->job.folder);
 	struct item *item = document ? document_add(document, save->job.folder->name) : NULL;
 	struct part *part = item ? part_create(strbuf_str(&save->shown), save->shown.len) : NULL;
 	if (part) {
-		overlay_saved(item, PART_CONFIG, part);
+		overlay_saved(item, save->commit.slot->route->part, part);
 	}
-	return item;
 }
 
 /* What the look before a refused save has brought is the newest there is. */
 static void show_live(struct save *save)
 {
 	struct item *item = folder_item(save->job.folder);
-	if (item && save->shown.len > 0) {
-		item_take_answer(item, PART_CONFIG, strbuf_str(&save->shown), save->shown.len,
-			fs_moment(save->job.fs));
+	struct part *part = item && save->shown.len > 0
+				    ? part_create(strbuf_str(&save->shown), save->shown.len)
+				    : NULL;
+	if (part) {
+		overlay_take(item, save->commit.slot->route->part, part, fs_moment(save->job.fs));
 	}
 }
 
@@ -144,10 +148,15 @@ static int save_done(struct job *job, int err)
 	if (job->change.held) {
 		return held_done(save);
 	}
-	struct item *item = save->create ? take_created(save) : take_updated(save);
-	if (item && item->parts[PART_CONFIG]) {
-		bases_note(fs, save->commit.slot->ino, save->commit.pid, item->parts[PART_CONFIG]);
-		set_time(fs, folder, item, save->commit.node->local->mtime);
+	if (save->create) {
+		take_created(save);
+	} else {
+		take_updated(save);
+	}
+	struct part *shown = shown_part(save->commit.slot);
+	if (shown) {
+		bases_note(fs, save->commit.slot->ino, save->commit.pid, shown);
+		set_time(save->commit.slot, save->commit.node->local->mtime);
 	}
 	if (save->sent) {
 		slot_clear_refusal(folder_main(folder));
@@ -156,31 +165,26 @@ static int save_done(struct job *job, int err)
 	return commit_names(&save->commit, job->op);
 }
 
-/* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
-static bool is_rollback(
-	const struct slot *slot, const struct config *wanted, const struct config *base)
+/* Whether what is wanted is what a part says; NULL says nothing. */
+static bool is_wanted(const struct save *save, const struct part *part)
 {
-	cleanup(config) struct config before = { 0 };
-	if (!slot_was_refused(slot, clock_now_ms())) {
-		return false;
-	}
-	if (base->count > 0 && config_equal(wanted, base)) {
-		return true;
-	}
-	return slot->refused_shown &&
-	       config_of_answer(part_json(slot->refused_shown), &before) == 0 &&
-	       config_equal(wanted, &before);
+	cleanup(config) struct config config = { 0 };
+	return part && save->kind->read(save, part_json(part), &config) == 0 &&
+	       save->kind->is(&save->wanted, &config);
+}
+
+/* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
+static bool is_rollback(const struct save *save)
+{
+	const struct slot *slot = save->commit.slot;
+	return slot_was_refused(slot, clock_now_ms()) &&
+	       (is_wanted(save, save->base_part) || is_wanted(save, slot->refused_shown));
 }
 
 /* Whether a save would change nothing, as far as what its writer knew and what is shown say. */
-static bool changes_nothing(
-	const struct folder *folder, const struct config *wanted, const struct config *base)
+static bool changes_nothing(const struct save *save)
 {
-	cleanup(config) struct config shown = { 0 };
-	struct item *item = folder_item(folder);
-	return item && item->parts[PART_CONFIG] &&
-	       config_of_answer(part_json(item->parts[PART_CONFIG]), &shown) == 0 &&
-	       config_equal(wanted, &shown) && config_equal(wanted, base);
+	return is_wanted(save, shown_part(save->commit.slot)) && is_wanted(save, save->base_part);
 }
 
 static struct save *save_create(struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
@@ -211,50 +215,31 @@ static void save_discard(struct save *save)
 	fs_lock(fs);
 }
 
-/* Reads the text. 0 or -EINVAL with the reason in save->why. */
-static int parse(struct save *save)
-{
-	struct json_slice offsets;
-	const char *name = save->job.folder->name;
-	int err = config_parse(
-		save->commit.text, save->commit.len, &save->wanted, &offsets, &save->why);
-	if (err == 0 && save->create) {
-		err = save_fix_name(&save->wanted, name, NULL, &save->why);
-		save_strip_added(&save->wanted);
-		save->offsets = offsets.text ? strndup(offsets.text, offsets.len) : NULL;
-	} else if (err == 0 && offsets.text) {
-		strbuf_adds(&save->why, SAVE_NO_OFFSETS);
-		err = -EINVAL;
-	} else if (err == 0 && !config_get(&save->wanted, "name")) {
-		err = config_set(&save->wanted, "name", name);
-	}
-	return err;
-}
-
 void save_take_base(struct save *save)
 {
 	config_finish(&save->base);
 	part_unref(steal(save->base_part));
 	save->base_is_bulk = false;
-	const struct item *item = folder_item(save->job.folder);
 	struct part *base = bases_find(save->job.fs, save->commit.slot->ino, save->commit.pid);
-	if (!base && item) {
-		base = item->parts[PART_CONFIG];
+	if (!base) {
+		base = shown_part(save->commit.slot);
 	}
-	if (base && config_of_answer(part_json(base), &save->base) == 0) {
+	if (base && save->kind->read(save, part_json(base), &save->base) == 0) {
 		save->base_part = part_ref(base);
 		save->base_is_bulk = base->bulk;
 	}
 }
 
-int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
+int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, struct node *draft,
+	pid_t pid, enum save_how how)
 {
 	struct folder *folder = slot->folder;
 	struct save *save = save_create(slot, draft, pid, how);
 	if (!save) {
 		return -ENOMEM;
 	}
-	int err = parse(save);
+	save->kind = kind;
+	int err = kind->parse(save);
 	if (err < 0) {
 		commit_reject(&save->commit, &save->why, err);
 		save_discard(save);
@@ -263,12 +248,10 @@ int save_start(struct op *op, struct slot *slot, struct node *draft, pid_t pid, 
 	save_take_base(save);
 	/* While another save is under way, what is shown is not what this one will meet. */
 	bool nothing = !save->create && !folder_is_busy(folder) &&
-		       (is_rollback(slot, &save->wanted, &save->base) ||
-			       changes_nothing(folder, &save->wanted, &save->base));
+		       (is_rollback(save) || changes_nothing(save));
 	if (nothing) {
-		struct item *item = folder_item(folder);
-		if (item && item->parts[PART_CONFIG] && how == SAVE_IN_PLACE) {
-			set_time(folder->fs, folder, item, draft->local->mtime);
+		if (shown_part(slot) && how == SAVE_IN_PLACE) {
+			set_time(slot, draft->local->mtime);
 		}
 		commit_settle(&save->commit);
 		err = commit_names(&save->commit, op);

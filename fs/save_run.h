@@ -8,9 +8,49 @@
 #include "fs/job.h"
 #include "fs/save.h"
 
+struct save;
+
+/* What is saved: a connector's configuration, a plugin. */
+struct save_kind {
+	const char *noun;
+	/* Reads save->commit's text into save->wanted. 0, or -EINVAL with the reason in save->why.
+	 */
+	int (*parse)(struct save *save);
+	/* The save has turned from an update into a create, or the other way. The same. */
+	int (*turn)(struct save *save);
+	/* What an answer says, to be compared. 0 or -errno. */
+	int (*read)(const struct save *save, struct json_slice answer, struct config *ret_config);
+	/* Whether what is wanted is live already; whether, as far as one can see, it was sent. */
+	bool (*is)(const struct config *wanted, const struct config *live);
+	bool (*looks)(const struct config *wanted, const struct config *live);
+	/* Appends a line for each setting that differs. */
+	void (*add_difference)(const struct save *save, const struct config *before,
+		const struct config *after, struct strbuf *out);
+
+	/* An update: the GET before it (to be freed), where its answer holds what the GET shows
+	 * (NULL: it is the same), and what has to be looked at first, last, and in between. */
+	char *(*live_target)(const struct save *save);
+	const char *answer_member;
+	int (*prepare)(struct save *save); /* NULL: nothing */
+	int (*check)(struct save *save, const struct config *live);
+	/* Whether nobody else has changed it. */
+	bool (*is_unchanged)(struct save *save, const struct config *live);
+	/* One request, if it may be sent. 0, SAVE_AGAIN with the answer, or -errno. */
+	int (*send)(struct save *save, const struct config *live, struct http_answer *ret_answer);
+
+	/* 0 with the answer in save->shown, or -errno. */
+	int (*create)(struct save *save);
+	/* Under the lock: brings what was created into its document. NULL: no memory. */
+	struct item *(*take_created)(struct save *save, struct json_slice answer);
+};
+
+/* What one attempt came to, beside 0 and -errno. */
+#define SAVE_AGAIN 1
+
 struct save {
 	struct job job;
 	struct commit commit;
+	const struct save_kind *kind;
 	bool create;
 	struct config wanted;
 	struct config hidden; /* the secrets among them, to be blotted out of messages */
@@ -27,9 +67,12 @@ struct save {
 	struct strbuf why; /* for a person, after a failure */
 };
 
-#define SAVE_NO_OFFSETS "\"offsets\" may be given only when a connector is created"
-
+/* Commits a local file's text (route.h). */
+int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, struct node *draft,
+	pid_t pid, enum save_how how);
 int save_run(struct job *job);
+/* What the answer to an update comes to. 0, SAVE_AGAIN, or -errno and explained. */
+int save_judge(struct save *save, struct http_answer *answer);
 /* For a person: what an answer that is an error said. */
 void save_explain(struct save *save, const char *what, const struct http_answer *answer);
 /* With -o validate: asks the plugin whether the settings are valid
