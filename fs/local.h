@@ -51,6 +51,7 @@ struct local {
 	struct question *question; /* of a LOCAL_QUESTION; owned */
 
 	/* Of a draft. */
+	pid_t writer;     /* the process that last opened it to write, or wrote to it */
 	uint64_t changes; /* moves with every change */
 	uint64_t tried;   /* the change that was last tried to be saved */
 	int failure;      /* what came of that: 0 or -errno */

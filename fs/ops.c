@@ -113,7 +113,7 @@ static int step_getattr(struct op *op)
 	int result = 0;
 	if (!node->local && S_ISDIR(node->route->mode)) {
 		result = tree_check_dir(op, node, &valid);
-	} else if (node->route && node->route->ask) {
+	} else if (question_is(node)) {
 		result = question_load(op, node);
 	}
 	if (result != 0) {
@@ -139,9 +139,7 @@ static void ops_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *f
  */
 static int step_access(struct op *op)
 {
-	const struct node *node = op->node;
-	bool question = node->route && node->route->ask;
-	return op->flags & W_OK && !question ? -EROFS : 0;
+	return op->flags & W_OK && !question_is(op->node) ? -EROFS : 0;
 }
 
 static void ops_access(fuse_req_t req, fuse_ino_t ino, int mask)

@@ -86,8 +86,6 @@ struct op *ops_name_op(
 
 /* After a save by rename: carries the op's names out. Under the lock. */
 int ops_rename_local(struct op *op);
-/* A view that was renamed away becomes a local file of the same bytes. 0 or -errno. */
-int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role);
 /* A new local file or directory in a directory that takes them. 0 or -errno; a reference. */
 int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct node **ret_node);
 

@@ -3,9 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "fs/bases.h"
-#include "fs/connectors.h"
+#include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
@@ -14,142 +12,23 @@
 #include "fs/process.h"
 #include "fs/question.h"
 #include "fs/route.h"
-#include "fs/times.h"
 
-#define UNCACHED_MS 1000
-#define VIEW_BYTES  ((size_t)256 << 20)
+#define VIEW_BYTES ((size_t)256 << 20)
 
 static bool wants_write(const struct fuse_file_info *fi)
 {
 	return (fi->flags & O_ACCMODE) != O_RDONLY || fi->flags & O_TRUNC;
 }
 
-/* The folder of a file in a directory that has one; NULL. */
-static struct folder *folder_of_file(struct fs *fs, struct node *node)
-{
-	if (node->local && node->local->folder) {
-		return node->local->folder;
-	}
-	struct node *dir = node->parent;
-	return dir && route_has_folder(dir->route) ? folder_of(fs, dir) : NULL;
-}
-
-/* The slot that a file, or a draft, belongs to; NULL. */
-static struct slot *slot_of_file(struct fs *fs, struct node *node)
-{
-	struct folder *folder = folder_of_file(fs, node);
-	return folder ? folder_slot(folder, node->route) : NULL;
-}
-
-int ops_make_local(struct fs *fs, struct node *node, struct folder *folder, enum local_role role)
-{
-	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-	struct stat attr;
-	tree_attr(fs, node, &attr);
-	int err = tree_render(node, &text);
-	struct local *local = err == 0 ? local_create(fs, folder, role, attr.st_mode) : NULL;
-	int filled = local ? local_fill(local, strbuf_str(&text), text.len) : -ENOMEM;
-	strbuf_wipe(&text);
-	if (!local || filled < 0) {
-		local_destroy(local);
-		return err < 0 ? err : filled;
-	}
-	local->mtime = attr.st_mtim;
-	node_unbind(node);
-	node->local = local;
-	if (role == LOCAL_SCRATCH) {
-		node->ino = node_new_ino(fs);
-	}
-	return 0;
-}
-
-/*
- * Before a view's file may be written to: the kernel must not have its name cached, for a draft is
- * a node of its own. -ESTALE sends the kernel to look again, and it gets a node that is not cached.
- */
-static int check_uncached(struct fs *fs, struct node *node)
-{
-	if (node->local || !node->cached || node->retired) {
-		return 0;
-	}
-	struct folder *folder = folder_of_file(fs, node);
-	node->retired = true;
-	node_unbind(node);
-	if (folder) {
-		folder->uncached_until = clock_now_ms() + UNCACHED_MS;
-	}
-	return -ESTALE;
-}
-
-static bool is_question(const struct node *node)
-{
-	return node->route && node->route->ask;
-}
-
 static int check_writable(struct fs *fs, const struct node *node)
 {
-	if (fs->options->ro && !is_question(node)) {
+	if (fs->options->ro && !question_is(node)) {
 		return -EROFS;
 	}
 	if (node->local) {
 		return node->local->role == LOCAL_NOTE ? -EACCES : 0;
 	}
 	return node->route->mode & 0222 ? 0 : -EACCES;
-}
-
-/* A view becomes a draft with its first change, and stands under its name from then on. */
-static int begin_change(const struct op *op, struct node *node)
-{
-	struct fs *fs = op->fs;
-	if (is_question(node)) {
-		return question_begin(op, node);
-	}
-	struct folder *folder = folder_of_file(fs, node);
-	struct slot *slot = slot_of_file(fs, node);
-	if (!node->local) {
-		int err = ops_make_local(fs, node, folder, slot ? LOCAL_DRAFT : LOCAL_WORD);
-		if (err < 0) {
-			return err;
-		}
-	}
-	if (node->local->role == LOCAL_DRAFT && slot) {
-		if (!slot->draft || slot->draft->writers == 0) {
-			slot_is_back(slot);
-			slot_set_draft(slot, node);
-		}
-		if (slot->draft == node) {
-			slot->draft_due = 0;
-		}
-	}
-	return 0;
-}
-
-/* Somebody else writes a draft under this name: the next writer gets one of its own, so that two
- * texts never mix and the second save is checked against the first. */
-static int part_from_other_writer(struct node *node, pid_t pid)
-{
-	struct slot *slot = node->local ? slot_of_file(node->fs, node) : NULL;
-	if (!slot || slot->draft != node || node->writers == 0 || slot->writer_pid == pid ||
-		node->retired) {
-		return 0;
-	}
-	node->retired = true;
-	slot_set_draft(slot, NULL);
-	slot->folder->uncached_until = clock_now_ms() + UNCACHED_MS;
-	return -ESTALE;
-}
-
-static int truncate_node(const struct op *op, struct node *node, size_t size)
-{
-	size_t old = node->local ? node->local->size : node->size;
-	if (size == old && !is_question(node)) {
-		if (node->local && node->local->role == LOCAL_SCRATCH) {
-			node->local->mtime = times_now(op->fs->times);
-		}
-		return 0;
-	}
-	int err = begin_change(op, node);
-	return err < 0 ? err : local_truncate(node->local, size);
 }
 
 /* True: it was not so before. */
@@ -161,19 +40,6 @@ static bool set_active(struct handle *handle, bool active)
 		handle->node->writers += active ? 1 : -1U;
 	}
 	return changes;
-}
-
-/* Once nobody writes any more, a draft that was not sent has the grace time. */
-static void schedule_draft(struct fs *fs, struct node *node)
-{
-	struct slot *slot = node->local ? slot_of_file(fs, node) : NULL;
-	if (slot && slot->draft == node && node->writers == 0) {
-		slot->draft_due = clock_now_ms() + fs->options->delete_delay;
-		if (slot->draft_due == 0) {
-			slot->draft_due = 1;
-		}
-		fs_wake(fs);
-	}
 }
 
 static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, bool writes)
@@ -210,35 +76,31 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	struct fs *fs = op->fs;
 	bool writes = wants_write(&op->fi);
 	bool reads = (op->fi.flags & O_ACCMODE) != O_WRONLY && !(op->fi.flags & O_TRUNC);
-	bool notes = reads && !node->local && node->route->save;
+	bool notes = reads && node->route && node->route->save;
 	pid_t pid = writes || notes ? process_of(fs, op->pid) : 0;
 	if (node->local && node->local->spent) {
 		return -ESTALE;
 	}
 	int err = writes ? check_writable(fs, node) : 0;
 	if (err == 0 && writes) {
-		err = check_uncached(fs, node);
+		err = draft_check(fs, node, pid);
 	}
-	if (err == 0 && writes) {
-		err = part_from_other_writer(node, pid);
-	}
-	if (err == 0 && is_question(node)) {
+	if (err == 0 && question_is(node)) {
 		err = open_question(op, node);
 	}
 	struct handle *handle = err == 0 ? open_handle(fs, node, pid, writes) : NULL;
 	if (!handle) {
 		return err != 0 ? err : -ENOMEM;
 	}
-	struct slot *slot = writes ? slot_of_file(fs, node) : NULL;
 	if (notes) {
-		bases_note(fs, node->ino, pid, node->part);
+		draft_note_base(fs, node, pid);
 	}
 	set_active(handle, writes);
-	if (slot) {
-		slot->writer_pid = pid;
+	if (writes && node->local) {
+		node->local->writer = pid;
 	}
 	if (op->fi.flags & O_TRUNC) {
-		err = truncate_node(op, node, 0);
+		err = draft_truncate(op, node, pid, 0);
 		handle->wrote = node->local != NULL;
 	}
 	if (err < 0) {
@@ -250,7 +112,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	op->fi.keep_cache = !node->local && node->cached;
 	op->fi.noflush = !writes;
 	/* What is read is not what was written. */
-	op->fi.direct_io = writes && is_question(node);
+	op->fi.direct_io = writes && question_is(node);
 	op->reply.kind = kind;
 	return 0;
 }
@@ -357,7 +219,7 @@ static int step_read(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
 	const struct local *local = handle->node->local;
-	if (handle->writes && is_question(handle->node)) {
+	if (handle->writes && question_is(handle->node)) {
 		return read_answer(op, handle);
 	}
 	bool own = handle->text && !(handle->writes && local);
@@ -398,9 +260,9 @@ static int step_write(struct op *op)
 	struct handle *handle = handle_of(&op->fi);
 	struct node *node = handle->node;
 	size_t offset = (size_t)op->offset;
-	bool first = is_question(node) && question_is_over(node);
-	int err = begin_change(op, node);
-	if (err == 0 && is_question(node)) {
+	bool first = question_is(node) && question_is_over(node);
+	int err = draft_begin(op, node, handle->pid);
+	if (err == 0 && question_is(node)) {
 		err = place_in_question(op, handle, first, &offset);
 	}
 	if (err == 0) {
@@ -455,7 +317,7 @@ static int commit(struct op *op, struct handle *handle)
 	if (local->role != LOCAL_DRAFT || local->size == 0) {
 		return 0;
 	}
-	struct slot *slot = slot_of_file(op->fs, node);
+	struct slot *slot = draft_slot(op->fs, node);
 	return slot->route->save(op, slot, node, handle->pid, SAVE_IN_PLACE);
 }
 
@@ -466,7 +328,7 @@ static int step_flush(struct op *op)
 	int result = commit(op, handle);
 	handle->wrote = false;
 	if (stops) {
-		schedule_draft(op->fs, handle->node);
+		draft_schedule(op->fs, handle->node);
 	}
 	return result;
 }
@@ -510,11 +372,11 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		local->changes != local->tried && handle->node->writers == 0) {
 		/* Written through a mapping after the last close: nobody is left to hear of an
 		 * error. */
-		struct slot *slot = slot_of_file(fs, handle->node);
+		struct slot *slot = draft_slot(fs, handle->node);
 		slot->route->save(NULL, slot, handle->node, handle->pid, SAVE_IN_PLACE);
 	}
 	if (stops) {
-		schedule_draft(fs, handle->node);
+		draft_schedule(fs, handle->node);
 	}
 	handle_destroy(fs, handle);
 	fs_unlock(fs);
@@ -526,19 +388,20 @@ static int set_size(struct op *op)
 	struct node *node = op->node;
 	struct handle *handle = op->has_fi ? handle_of(&op->fi) : NULL;
 	size_t size = (size_t)op->attr.st_size;
+	pid_t pid = handle ? handle->pid : process_of(op->fs, op->pid);
 	int err = node->local && node->local->spent ? -ESTALE : check_writable(op->fs, node);
 	if (err == 0 && !handle) {
-		err = check_uncached(op->fs, node);
+		err = draft_check(op->fs, node, pid);
 	}
 	if (err == 0) {
-		err = truncate_node(op, node, size);
+		err = draft_truncate(op, node, pid, size);
 	}
 	if (err == 0 && handle) {
 		handle->wrote |= node->local != NULL;
 		set_active(handle, true);
 	}
 	if (err == 0) {
-		schedule_draft(op->fs, node);
+		draft_schedule(op->fs, node);
 	}
 	return err;
 }
@@ -548,7 +411,7 @@ static int step_setattr(struct op *op)
 	const struct options *options = op->fs->options;
 	bool other_uid = op->to_set & FUSE_SET_ATTR_UID && op->attr.st_uid != options->uid;
 	bool other_gid = op->to_set & FUSE_SET_ATTR_GID && op->attr.st_gid != options->gid;
-	if (options->ro && !is_question(op->node)) {
+	if (options->ro && !question_is(op->node)) {
 		return -EROFS;
 	}
 	if (other_uid || other_gid) {

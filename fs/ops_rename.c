@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/connectors.h"
+#include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
@@ -40,7 +41,7 @@ static struct node *rename_source(struct op *op, struct folder *folder, int *ret
 	if (*ret_err != 0) {
 		return NULL;
 	}
-	*ret_err = ops_make_local(fs, found.node, folder, LOCAL_SCRATCH);
+	*ret_err = draft_make_local(fs, found.node, folder, LOCAL_SCRATCH);
 	/* Its directory entry keeps it. */
 	struct node *node = *ret_err == 0 ? found.node : NULL;
 	if (!node) {
@@ -201,7 +202,7 @@ static int link_local(struct op *op)
 		found.node->part = part_ref(node->part);
 		found.node->size = node->size;
 		found.node->mtime = node->mtime;
-		int err = ops_make_local(fs, found.node, folder, LOCAL_SCRATCH);
+		int err = draft_make_local(fs, found.node, folder, LOCAL_SCRATCH);
 		found.node->route = NULL;
 		if (err < 0) {
 			node_unref(found.node);

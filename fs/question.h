@@ -19,12 +19,11 @@
 
 #include "api/config.h"
 #include "api/http.h"
+#include "fs/node.h"
 #include "fs/part.h"
 #include "fs/route.h"
 
 struct found;
-struct fs;
-struct node;
 struct op;
 
 /* What an open file asks; its text is that of the node's local file. */
@@ -57,6 +56,11 @@ int question_load(struct op *op, struct node *node);
 /* Before a change of a node: it asks anew, from an empty text unless one is being written. 0,
  * -EBUSY (one is under way) or -ENOMEM. */
 int question_begin(const struct op *op, struct node *node);
+static inline bool question_is(const struct node *node)
+{
+	return node->route && node->route->ask;
+}
+
 /* Whether the next byte that is written is the first one of a question. */
 bool question_is_over(const struct node *node);
 /* Sends what was written since the last time; 0 also where that is nothing. 0, OP_WAIT or -errno.

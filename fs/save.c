@@ -38,20 +38,13 @@ static void save_free(struct job *job)
 	free(save);
 }
 
-/* What the server has; NULL: none that we know of. */
-static struct part *shown_part(const struct slot *slot)
-{
-	const struct item *item = folder_item(slot->folder);
-	return item ? item->parts[slot->route->part] : NULL;
-}
-
 /* Makes the time of what is shown that of the draft's last write. */
 static void set_time(const struct slot *slot, struct timespec mtime)
 {
 	struct fs *fs = slot->folder->fs;
 	struct item *item = folder_item(slot->folder);
 	struct strbuf text = STRBUF_INIT(TEXT_BYTES);
-	if (slot->route->render(shown_part(slot), &text) == 0) {
+	if (slot->route->render(slot_shown(slot), &text) == 0) {
 		struct face *face = &item->faces[slot->route->face];
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
@@ -153,7 +146,7 @@ static int save_done(struct job *job, int err)
 	} else {
 		take_updated(save);
 	}
-	struct part *shown = shown_part(save->commit.slot);
+	struct part *shown = slot_shown(save->commit.slot);
 	if (shown) {
 		bases_note(fs, save->commit.slot->ino, save->commit.pid, shown);
 		set_time(save->commit.slot, save->commit.node->local->mtime);
@@ -184,7 +177,7 @@ static bool is_rollback(const struct save *save)
 /* Whether a save would change nothing, as far as what its writer knew and what is shown say. */
 static bool changes_nothing(const struct save *save)
 {
-	return is_wanted(save, shown_part(save->commit.slot)) && is_wanted(save, save->base_part);
+	return is_wanted(save, slot_shown(save->commit.slot)) && is_wanted(save, save->base_part);
 }
 
 static struct save *save_create(struct slot *slot, struct node *draft, pid_t pid, enum save_how how)
@@ -220,10 +213,7 @@ void save_take_base(struct save *save)
 	config_finish(&save->base);
 	part_unref(steal(save->base_part));
 	save->base_is_bulk = false;
-	struct part *base = bases_find(save->job.fs, save->commit.slot->ino, save->commit.pid);
-	if (!base) {
-		base = shown_part(save->commit.slot);
-	}
+	struct part *base = slot_base(save->commit.slot, save->commit.pid);
 	if (base && save->kind->read(save, part_json(base), &save->base) == 0) {
 		save->base_part = part_ref(base);
 		save->base_is_bulk = base->bulk;
@@ -250,7 +240,7 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 	bool nothing = !save->create && !folder_is_busy(folder) &&
 		       (is_rollback(save) || changes_nothing(save));
 	if (nothing) {
-		if (shown_part(slot) && how == SAVE_IN_PLACE) {
+		if (slot_shown(slot) && how == SAVE_IN_PLACE) {
 			set_time(slot, draft->local->mtime);
 		}
 		commit_settle(&save->commit);
@@ -271,7 +261,7 @@ void saves_flush(struct fs *fs)
 			struct local *local = slot->draft ? slot->draft->local : NULL;
 			if (local && local->size > 0 && local->changes != local->tried) {
 				slot->route->save(
-					NULL, slot, slot->draft, slot->writer_pid, SAVE_IN_PLACE);
+					NULL, slot, slot->draft, local->writer, SAVE_IN_PLACE);
 			}
 		}
 	}

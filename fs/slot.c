@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "fs/bases.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
@@ -19,6 +20,18 @@ void slot_finish(struct slot *slot)
 {
 	slot_set_draft(slot, NULL);
 	part_unref(slot->refused_shown);
+}
+
+struct part *slot_shown(const struct slot *slot)
+{
+	const struct item *item = folder_item(slot->folder);
+	return item ? item->parts[slot->route->part] : NULL;
+}
+
+struct part *slot_base(const struct slot *slot, pid_t pid)
+{
+	struct part *base = bases_find(slot->folder->fs, slot->ino, pid);
+	return base ? base : slot_shown(slot);
 }
 
 void slot_set_draft(struct slot *slot, struct node *node)

@@ -38,7 +38,6 @@ struct slot {
 
 	struct node *draft; /* stands under the name; counted; NULL: the server's content does */
 	int64_t draft_due;  /* when an unsent one counts as refused; 0: somebody writes */
-	pid_t writer_pid;   /* the process that last opened it for writing */
 	enum away away;
 	int64_t away_due;
 
@@ -48,6 +47,12 @@ struct slot {
 };
 
 void slot_finish(struct slot *slot);
+
+/* What the server has. Borrowed; NULL: none that we know of. */
+struct part *slot_shown(const struct slot *slot);
+/* What a process goes out from: what it last saw of the file, else what anybody did, else what is
+ * shown. Borrowed; NULL: there is nothing. */
+struct part *slot_base(const struct slot *slot, pid_t pid);
 
 /* Makes a node the draft that stands under the name, or with NULL drops it. */
 void slot_set_draft(struct slot *slot, struct node *node);

@@ -96,6 +96,69 @@ def test_base_is_the_processes_own(work, processes):
     assert w.site.config("plain")["kafka.topic"] == "of-a-again"
 
 
+def test_base_of_who_read_a_draft(work, processes):
+    """It goes out from what the draft's writer had seen, not from its own last save."""
+    w = work()
+    a, b = processes(), processes()
+    assert a.read(w.config) == w.text
+    b.write(w.config, w.changed(kafka_topic="of-b"))
+    fd = a.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    a.write_fd(fd, w.changed(quickstart="OF_A"))
+    draft = b.read(w.config)
+    assert draft == w.changed(quickstart="OF_A")
+    with fails(errno.ESTALE):
+        a.close(fd)
+    with fails(errno.ESTALE):
+        b.write(w.config, draft.replace(b"OF_A", b"OF_B"))
+    assert w.api.writes() == [w.put]
+    text = b.read(w.config)
+    assert text == w.changed(kafka_topic="of-b")
+    b.write(w.config, text.replace(b"of-b", b"of-b-again"))
+    assert w.api.writes() == [w.put, w.put]
+
+
+def test_three_writers_in_place(work, processes):
+    """Each has a draft of its own, also one that was on its way to the first one's draft."""
+    w = work()
+    a, b, c = processes(), processes(), processes()
+    assert a.read(w.config) == b.read(w.config) == w.text
+    first = a.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    a.write_fd(first, w.changed(kafka_topic="of-a"))
+    found = c.open(w.config, os.O_PATH)
+    second = b.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    with fails(errno.ESTALE):
+        c.open(f"/proc/self/fd/{found}", os.O_WRONLY | os.O_TRUNC)
+    a.close(first)
+    b.write_fd(second, w.changed(kafka_topic="of-b"))
+    with fails(errno.ESTALE):
+        b.close(second)
+    assert w.api.bodies("PUT") == [json.loads(w.changed(kafka_topic="of-a"))]
+
+
+def test_truncated_by_another_while_it_is_written(work, processes):
+    w = work(delete_delay=0.2)
+    a, b = processes(), processes()
+    fd = a.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    a.write_fd(fd, w.changed(kafka_topic="of-a"))
+    b.truncate(w.config, 0)
+    assert b.read(w.config) == b""
+    a.close(fd)
+    assert w.api.bodies("PUT") == [json.loads(w.changed(kafka_topic="of-a"))]
+    poll(lambda: w.process.read(w.config) == w.shown(), 5)
+
+
+def test_base_of_who_reads_its_own_draft(work, processes):
+    w = work()
+    a, b = processes(), processes()
+    assert b.read(w.config) == w.text
+    a.write(w.config, w.changed(kafka_topic="of-a"))
+    fd = a.open(w.config, os.O_RDWR | os.O_TRUNC)
+    a.write_fd(fd, w.changed(kafka_topic="of-a-again"))
+    assert a.read(w.config) == w.changed(kafka_topic="of-a-again")
+    a.close(fd)
+    assert w.api.writes() == [w.put, w.put]
+
+
 @pytest.mark.parametrize("reads, writes", [
     ("read", "write"), ("thread", "write"), ("read", "thread"), ("thread", "thread")])
 def test_base_of_a_thread_that_has_ended(work, processes, reads, writes):

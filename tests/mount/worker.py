@@ -6,11 +6,15 @@ A function is one of this file or of the module os.
 
 import concurrent.futures
 import ctypes
+import errno
 import fcntl
+import json
 import mmap
 import os
 import pickle
+import random
 import stat
+import time
 import types
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -246,6 +250,30 @@ def remove_tree(path):
         os.rmdir(path)
     else:
         os.unlink(path)
+
+
+def count_up(path, writer, seconds):
+    """Counts in a configuration as often as it can, in each of the ways to save; [(count,
+    "saved" or the error)]."""
+    chance, outcomes, end = random.Random(writer), [], time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            content = json.loads(read(path))
+        except ValueError:  # somebody else is writing
+            continue
+        count = int(content["count"]) + 1
+        text = json.dumps({**content, "count": str(count), f"of.{writer}": str(count)}).encode()
+        temporary = f"{path}.{writer}"
+        try:
+            if chance.random() < 0.5:
+                write(path, text)
+            else:
+                write(temporary, text)
+                os.rename(temporary, path)
+            outcomes.append((count, "saved"))
+        except OSError as error:
+            outcomes.append((count, errno.errorcode[error.errno]))
+    return outcomes
 
 
 def dup_close(fd):
