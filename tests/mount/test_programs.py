@@ -184,20 +184,6 @@ def test_rsync_back_in(work, tmp_path):
     w.assert_clean()
 
 
-@needs("rsync")
-@pytest.mark.parametrize("option", ["--inplace", "--delay-updates", "--backup", "--checksum",
-                                    "--delete-after", "--fsync"])
-def test_rsync_with(work, tmp_path, option):
-    w = work(delete_delay=0.4)
-    backup = tmp_path / "backup"
-    harness.run("rsync", "-a", f"{w.connectors}/", f"{backup}/")
-    (backup / "plain" / "config.json").write_bytes(w.changed(kafka_topic="from-the-backup"))
-    harness.run("rsync", "-a", option, f"{backup}/", f"{w.connectors}/")
-    assert w.api.writes() == [w.put]
-    assert w.site.config("plain")["kafka.topic"] == "from-the-backup"
-    hold(lambda: w.api.writes() == [w.put], 0.6)
-
-
 def secrets(tmp_path):
     path = tmp_path / "secrets.json"
     path.write_text(json.dumps({"kafka.api.key": "RESTOREDKEY",
@@ -277,17 +263,11 @@ def test_cp_back_and_clone(work, tmp_path):
     assert w.site.config("clone")["name"] == "clone"
 
 
+# The most used ways; tests/matrix has all of them, and what they do when something goes wrong.
 @pytest.mark.parametrize("command", [
-    "cp {new} {old}", "cp -a {new} {old}", "cp -b {new} {old}",
-    "cp --remove-destination {new} {old}",
-    "install -m 600 {new} {old}", "install -b {new} {old}", "mv {new} {old}", "mv -b {new} {old}",
-    "cat {new} > {old}", "tee {old} < {new} > /dev/null", "dd if={new} of={old} status=none",
-    "dd if={new} of={old} bs=100 conv=fsync status=none", "cp {new} {old}.tmp; mv {old}.tmp {old}",
-    "cp {new} {old}.tmp; mv -n {old}.tmp {old} || true; mv {old}.tmp {old}",
-    "ln -f {old} {old}.bak; cp {new} {old}", "mv {old} {old}.orig; cp {new} {old}",
-    "cp {new} {old}.tmp; ln -f {old}.tmp {old}; rm {old}.tmp",
-    "cp {new} {old}.tmp; cp -l -f {old}.tmp {old}; rm {old}.tmp",
-    "sponge {old} < {new}", "printf '%s' \"$(cat {new})\" > {old}",
+    "cp {new} {old}", "install -m 600 {new} {old}", "mv {new} {old}", "cat {new} > {old}",
+    "tee {old} < {new} > /dev/null", "dd if={new} of={old} status=none",
+    "cp {new} {old}.tmp; mv {old}.tmp {old}", "sponge {old} < {new}",
 ])
 def test_ways_to_put_a_file(work, command):
     """One PUT each, no DELETE, and what was put is what is shown."""
@@ -307,22 +287,11 @@ def test_ways_to_put_a_file(work, command):
 
 @pytest.mark.parametrize("command", [
     "sed -i s/orders/edited/ {old}", "sed -i.bak s/orders/edited/ {old}",
-    "sed -i --follow-symlinks s/orders/edited/ {old}", "perl -pi -e s/orders/edited/ {old}",
-    "perl -pi.bak -e s/orders/edited/ {old}",
-    """jq '."kafka.topic" = "edited"' {old} | sponge {old}""",
+    "perl -pi -e s/orders/edited/ {old}", """jq '."kafka.topic" = "edited"' {old} | sponge {old}""",
     """jq -c '."kafka.topic" = "edited"' {old} > {old}.tmp && mv {old}.tmp {old}""",
-    "python3 -c 'import json; p=\"{old}\"; c=json.load(open(p)); c[\"kafka.topic\"]=\"edited\"; "
-    "json.dump(c, open(p, \"w\"), indent=4)'",
-    "diff -u {old} <(sed s/orders/edited/ {old}) | patch -s {old}",
-    "printf '%s\\n' ',s/orders/edited/' w q | ed -s {old}",
 ])
 def test_editing_tools(work, command):
     w = work(delete_delay=0.4)
-    words = {word for word in ("sed", "perl", "jq", "sponge", "patch", "ed -s", "python3")
-             if word in command}
-    for word in words:
-        if not shutil.which(word.split()[0]):
-            pytest.skip(f"{word} is not installed")
     harness.run(command.format(old=w.config), shell=True)
     assert w.api.calls() == [w.look, w.put]
     assert w.process.read(w.config) == w.shown()
