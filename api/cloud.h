@@ -6,6 +6,8 @@
 /* listOrgV2Environments, getOrgV2Environment */
 #define CLOUD_ENVIRONMENTS "/org/v2/environments?page_size=100"
 #define CLOUD_ENVIRONMENT  "/org/v2/environments/{}"
+/* listOrgV2Organizations */
+#define CLOUD_ORGANIZATIONS "/org/v2/organizations?page_size=100"
 /* listCmkV2Clusters; getCmkV2Cluster (cluster, environment) */
 #define CLOUD_CLUSTERS "/cmk/v2/clusters?environment={}&page_size=100"
 #define CLOUD_CLUSTER  "/cmk/v2/clusters/{}?environment={}"
@@ -18,6 +20,8 @@
 #define CLOUD_CONFIG CLOUD_CONNECTOR "/config"
 /* readConnectv1ConnectorStatus */
 #define CLOUD_STATUS CLOUD_CONNECTOR "/status"
+/* listConnectv1ConnectorTasks */
+#define CLOUD_TASKS  CLOUD_CONNECTOR "/tasks"
 #define CLOUD_PAUSE  CLOUD_CONNECTOR "/pause"
 #define CLOUD_RESUME CLOUD_CONNECTOR "/resume"
 /* getConnectv1ConnectorOffsets; alterConnectv1ConnectorOffsetsRequest;
@@ -36,5 +40,7 @@
 /* listCcpmV1CustomConnectPluginVersions (plugin, environment),
  * createCcpmV1CustomConnectPluginVersion (plugin) */
 #define CLOUD_VERSIONS CLOUD_ENVIRONMENT_PLUGINS "/{}/versions"
+/* listConnectV1CustomConnectorRuntimes */
+#define CLOUD_RUNTIMES "/connect/v1/custom-connector-runtimes?page_size=100"
 
 #endif

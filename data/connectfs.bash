@@ -7,7 +7,7 @@ _connectfs_options()
 	local before='' last=$1 name
 	local names='ttl= ttl_status= ttl_topology= ttl_plugins= ttl_negative= ttl_metrics= stale= settle=
 		metrics_interval= metrics_granularity=
-		timeout= timeout_write= max_connections= max_answer=
+		timeout= timeout_write= max_connections= max_answer= show=
 		delete_delay= max_delete= no_delete ro dry_run validate
 		credentials= credential_command= secrets= cacert= insecure_http
 		uid= gid= umask= allow_other default_permissions fsname='
@@ -17,6 +17,9 @@ _connectfs_options()
 		last=${last##*,}
 	fi
 	case $last in
+	show=*)
+		compgen -P "${before}show=" -W 'tasks offsets metrics template validate' -- "${last#*=}"
+		;;
 	credentials=* | secrets=* | cacert=*)
 		before+=${last%%=*}=
 		while IFS= read -r name; do

@@ -75,16 +75,20 @@ static int visit_items(
 	return result;
 }
 
-int by_name_environments(struct op *op, const struct node *dir, child_visitor *visit, void *arg)
+int by_name_environments(
+	struct op *op, const struct node *dir, const char *only, child_visitor *visit, void *arg)
 {
 	(void)dir;
+	(void)only;
 	struct document *document = document_get(op->fs, &document_environments, NULL, NULL);
 	int result = document ? document_need(op, document) : -ENOMEM;
 	return result == 0 ? visit_items(document, "", visit, arg) : result;
 }
 
-int by_name_clusters(struct op *op, const struct node *dir, child_visitor *visit, void *arg)
+int by_name_clusters(
+	struct op *op, const struct node *dir, const char *only, child_visitor *visit, void *arg)
 {
+	(void)only;
 	struct document *document = document_get(op->fs, &document_clusters, dir->key, NULL);
 	int result = document ? document_need(op, document) : -ENOMEM;
 	if (result != 0) {

@@ -4,7 +4,9 @@
 
 #include "fs/route.h"
 
-int by_name_environments(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
-int by_name_clusters(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
+int by_name_environments(
+	struct op *op, const struct node *dir, const char *only, child_visitor *visit, void *arg);
+int by_name_clusters(
+	struct op *op, const struct node *dir, const char *only, child_visitor *visit, void *arg);
 
 #endif

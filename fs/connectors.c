@@ -26,6 +26,14 @@ const struct document_kind document_connectors = {
 	.merge = merge_connectors,
 };
 
+const struct document_kind document_tasks = {
+	.target = CLOUD_TASKS,
+	.variables = 3,
+	.ttl = TTL_STATUS,
+	.single = true,
+	.array = true,
+};
+
 /* Both as settings; false where one is none. */
 static bool same_settings(const struct part *a, const struct part *b)
 {

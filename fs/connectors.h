@@ -9,6 +9,8 @@
 #include "fs/document.h"
 
 extern const struct document_kind document_connectors;
+/* The tasks of one connector. */
+extern const struct document_kind document_tasks;
 
 /* Whether two parts say the same: bytes, or equal settings whatever the order and the masks. */
 bool item_same_part(enum part_kind kind, const struct part *a, const struct part *b);

@@ -82,9 +82,11 @@ int control_refresh(struct op *op, struct node *dir, const char *text, size_t le
 	return notify_barrier(op);
 }
 
-int control_deleted(struct op *op, const struct node *dir, child_visitor *visit, void *arg)
+int control_deleted(
+	struct op *op, const struct node *dir, const char *only, child_visitor *visit, void *arg)
 {
 	(void)dir;
+	(void)only;
 	int result = 0;
 	for (unsigned n = 0; result == 0; n++) {
 		struct strbuf text = STRBUF_INIT((size_t)4 << 20);

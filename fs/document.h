@@ -45,7 +45,9 @@ enum face_kind {
 	FACE_CONNECTOR,
 	FACE_STATUS,
 	FACE_STATE,
-	FACES
+	FACES,
+	FACE_TASKS = FACES, /* not of a connector's item; told apart from the others by this */
+	FILES_OF_CONNECTOR
 };
 
 /* What went wrong with small requests. */
@@ -154,6 +156,8 @@ void documents_destroy(struct fs *fs);
  * stale but the best there is. 0, OP_WAIT (the op is run again when it has changed), or -errno.
  */
 int document_need(struct op *op, struct document *document);
+/* The same, asked for within max_age milliseconds, where that is less than its TTL. */
+int document_need_within(struct op *op, struct document *document, int64_t max_age);
 /* The same for one part of an item: by a small request, or by the whole document where many want
  * theirs. The item may be gone after a wait: look it up anew. */
 int document_need_part(struct op *op, struct item *item, enum part_kind kind);

@@ -393,9 +393,15 @@ int document_verdict(struct op *op, struct document *document, int64_t now)
 
 int document_need(struct op *op, struct document *document)
 {
+	return document_need_within(op, document, INT64_MAX);
+}
+
+int document_need_within(struct op *op, struct document *document, int64_t max_age)
+{
 	struct fs *fs = op->fs;
 	int64_t now = clock_now_ms();
-	if (document_ttl_left(document, now) > 0 ||
+	bool young = now - MOMENT_MS(document->fetched_at) < max_age;
+	if ((young && document_ttl_left(document, now) > 0) ||
 		(document->fetched_at && document->fetched_at >= op->began)) {
 		fs->hits++;
 		return 0;

@@ -43,7 +43,7 @@ struct folder {
 	struct slot slots[SLOTS];
 	struct altering *altering; /* what was asked of its offsets (offsets.h); NULL: nothing */
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
-	int64_t hidden_until[FACES]; /* removed files that cannot be removed */
+	int64_t hidden_until[FILES_OF_CONNECTOR]; /* removed files that cannot be removed */
 
 	/* Jobs take turns in the order in which they were started. */
 	unsigned jobs_started, jobs_ended;

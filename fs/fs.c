@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/bases.h"
+#include "fs/by_id.h"
 #include "fs/folder.h"
 #include "fs/hash.h"
 #include "fs/journal.h"
@@ -90,6 +91,7 @@ void fs_destroy(struct fs *fs)
 	handles_destroy(fs);
 	folders_destroy(fs);
 	bases_destroy(fs);
+	by_id_destroy(fs);
 	documents_destroy(fs);
 	questions_destroy(fs);
 	touched_destroy(fs);

@@ -25,6 +25,7 @@ struct folder;
 struct fuse_session;
 struct handle;
 struct http;
+struct id_index;
 struct job;
 struct journal;
 struct node;
@@ -61,6 +62,7 @@ struct fs {
 	struct table bases;         /* lock; by inode number (bases.h) */
 	struct op *waiting;         /* lock */
 	struct times *times;        /* lock */
+	struct id_index *ids;       /* lock; where the connectors' ids are (by_id.h) */
 	struct asked *asked;        /* lock; what questions were answered */
 	struct touched *touched;    /* lock; what chmod and utimens set on views */
 	struct journal *journal;    /* has its own lock */

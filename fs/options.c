@@ -160,6 +160,7 @@ static int fill_defaults(struct options *options, struct strbuf *why)
 		.max_connections = 8,
 		.max_delete = 10,
 		.max_answer = 64 * KIB * KIB,
+		.show = 1U << SHOW_ALWAYS,
 		.uid = getuid(),
 		.gid = getgid(),
 		.umask = 077,

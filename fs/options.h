@@ -23,6 +23,17 @@ enum ttl_class {
 	TTL_CLASSES
 };
 
+/* What is listed, and what only where show= has its word. */
+enum show {
+	SHOW_ALWAYS,
+	SHOW_TASKS,
+	SHOW_OFFSETS,
+	SHOW_METRICS,
+	SHOW_TEMPLATE,
+	SHOW_VALIDATE,
+	SHOW_NEVER
+};
+
 struct options {
 	char *mountpoint;
 	char *url;
@@ -39,6 +50,8 @@ struct options {
 	size_t max_answer;
 	bool no_delete, ro, dry_run, validate, insecure_http;
 	char *credentials, *credential_command, *secrets, *cacert;
+
+	unsigned show; /* a bit for each enum show that is listed */
 
 	uid_t uid;
 	gid_t gid;

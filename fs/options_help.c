@@ -35,6 +35,8 @@ const char *options_help(void)
 	       "  max_connections=N      connections to the API [8]\n"
 	       "  max_answer=SIZE        largest answer, with K, M or G [64M]\n"
 	       "\n"
+	       "  show=WORD[,WORD]...    list also: tasks, offsets, metrics, template, validate\n"
+	       "\n"
 	       "  ro                     change nothing\n"
 	       "  dry_run                send no change, only note it in .connectfs/changes\n"
 	       "  validate               ask the plugin before a configuration is sent\n"

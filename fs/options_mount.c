@@ -24,6 +24,7 @@ static int take_umask(struct reading *reading, const char *value);
 static int take_user(struct reading *reading, const char *value);
 static int take_group(struct reading *reading, const char *value);
 static int take_granularity(struct reading *reading, const char *value);
+static int take_show(struct reading *reading, const char *value);
 
 #define AT(member) offsetof(struct options, member)
 #define TIME(name, member, least, most) \
@@ -61,6 +62,7 @@ static const struct known known_options[] = {
 	{ "umask", KIND_OTHER, 0, 0, 0, take_umask },
 	{ "uid", KIND_OTHER, 0, 0, 0, take_user },
 	{ "gid", KIND_OTHER, 0, 0, 0, take_group },
+	{ "show", KIND_OTHER, 0, 0, 0, take_show },
 };
 
 /* Options that libfuse knows. With "=" at the end: that need a value. */
@@ -223,6 +225,41 @@ static int take_umask(struct reading *reading, const char *value)
 	return 0;
 }
 
+/* One word of what is to be listed; false: it is none. */
+static bool take_shown(struct reading *reading, const char *word, size_t len)
+{
+	static const char *const words[SHOW_NEVER] = { [SHOW_ALWAYS] = "",
+		[SHOW_TASKS] = "tasks",
+		[SHOW_OFFSETS] = "offsets",
+		[SHOW_METRICS] = "metrics",
+		[SHOW_TEMPLATE] = "template",
+		[SHOW_VALIDATE] = "validate" };
+	for (unsigned i = SHOW_ALWAYS + 1; i < SHOW_NEVER; i++) {
+		if (strlen(words[i]) == len && memcmp(words[i], word, len) == 0) {
+			reading->options->show |= 1U << i;
+			return true;
+		}
+	}
+	return false;
+}
+
+static int take_show(struct reading *reading, const char *value)
+{
+	const char *word = value;
+	for (;;) {
+		size_t len = strcspn(word, ",");
+		if (!take_shown(reading, word, len)) {
+			return refuse(reading, "show", value,
+				"only tasks, offsets, metrics, template and validate can be shown");
+		}
+		if (!word[len]) {
+			reading->showing = true;
+			return 0;
+		}
+		word += len + 1;
+	}
+}
+
 static int take_number(struct reading *reading, const struct known *known, const char *value)
 {
 	void *member = (char *)reading->options + known->offset;
@@ -321,6 +358,10 @@ static int take_foreign(struct reading *reading, const char *name, const char *v
 static int take_option(struct reading *reading, char *option)
 {
 	char *value = strchr(option, '=');
+	if (reading->showing && take_shown(reading, option, strlen(option))) {
+		return 0;
+	}
+	reading->showing = false;
 	if (value) {
 		*value++ = '\0';
 	}
@@ -348,6 +389,7 @@ int options_take_list(struct reading *reading, const char *list)
 		return -ENOMEM;
 	}
 	int err = 0;
+	reading->showing = false;
 	while (err == 0 && *list) {
 		size_t len = 0;
 		for (; *list && *list != ','; list++) {

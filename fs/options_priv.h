@@ -27,6 +27,7 @@ struct reading {
 	bool named, subtyped; /* fsname= or subtype= is in `fuse` */
 	bool permissions;     /* default_permissions */
 	bool url_given;
+	bool showing; /* a word may follow of what show= names */
 };
 
 /* Takes over `copy`, which is NULL where there was no memory. */

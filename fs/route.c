@@ -2,11 +2,13 @@
 
 #include <string.h>
 
+#include "fs/by_id.h"
 #include "fs/by_name.h"
 #include "fs/connectors.h"
 #include "fs/control.h"
 #include "fs/custom.h"
 #include "fs/offsets.h"
+#include "fs/overview.h"
 #include "fs/plugins.h"
 #include "fs/save.h"
 #include "fs/state_word.h"
@@ -82,15 +84,23 @@ const struct route routes[ROUTES] = {
 	[ROUTE_OFFSETS] = { .parent = ROUTE_CONNECTOR,
 		.name = "offsets.json",
 		.mode = WRITABLE,
-		.unlisted = true,
+		.show = SHOW_OFFSETS,
 		.compose = offsets_compose,
 		.save = offsets_save },
 	[ROUTE_OFFSETS_REQUEST] = { .parent = ROUTE_CONNECTOR,
 		.name = "offsets-request.json",
 		.mode = WRITABLE,
-		.unlisted = true,
+		.show = SHOW_OFFSETS,
 		.compose = offsets_request_compose,
 		.save = offsets_request_save },
+
+	[ROUTE_TASKS] = { .parent = ROUTE_CONNECTOR,
+		.name = "tasks.json",
+		.mode = READABLE,
+		.show = SHOW_TASKS,
+		.document = &document_tasks,
+		.face = FACE_TASKS,
+		.render = view_json },
 
 	[ROUTE_PLUGINS] = { .parent = ROUTE_CLUSTER,
 		.name = "connector-plugins",
@@ -108,13 +118,13 @@ const struct route routes[ROUTES] = {
 	[ROUTE_VALIDATE] = { .parent = ROUTE_PLUGIN,
 		.name = "validate.json",
 		.mode = WRITABLE,
-		.unlisted = true,
+		.show = SHOW_VALIDATE,
 		.compose = plugin_verdict,
 		.ask = plugin_ask },
 	[ROUTE_TEMPLATE] = { .parent = ROUTE_PLUGIN,
 		.name = "template.json",
 		.mode = READABLE,
-		.unlisted = true,
+		.show = SHOW_TEMPLATE,
 		.compose = plugin_template },
 
 	[ROUTE_ENVIRONMENT_PLUGINS] = { .parent = ROUTE_ENVIRONMENT,
@@ -156,6 +166,12 @@ const struct route routes[ROUTES] = {
 		.document = &document_custom_plugins,
 		.render = view_json },
 
+	[ROUTE_BY_ID] = { .parent = ROUTE_ROOT,
+		.name = "by-id",
+		.mode = DIRECTORY,
+		.children = by_id_connectors },
+	[ROUTE_BY_ID_CONNECTOR] = { .parent = ROUTE_BY_ID, .variable = VAR_NAME, .mode = LINK },
+
 	[ROUTE_BY_NAME] = { .parent = ROUTE_ROOT,
 		.name = "by-name",
 		.mode = DIRECTORY,
@@ -168,14 +184,29 @@ const struct route routes[ROUTES] = {
 		.variable = VAR_INNER_NAME,
 		.mode = LINK },
 
+	[ROUTE_ORGANIZATION] = { .parent = ROUTE_ROOT,
+		.name = "organization.json",
+		.mode = READABLE,
+		.document = &document_organizations,
+		.render = view_json },
+	[ROUTE_RUNTIMES] = { .parent = ROUTE_ROOT,
+		.name = "custom-connector-runtimes.json",
+		.mode = READABLE,
+		.document = &document_runtimes,
+		.render = view_json },
+
 	[ROUTE_CONTROL] = { .parent = ROUTE_ROOT,
 		.name = ".connectfs",
 		.mode = DIRECTORY,
-		.unlisted = true },
+		.show = SHOW_NEVER },
 	[ROUTE_CONTROL_STATUS] = { .parent = ROUTE_CONTROL,
 		.name = "status.json",
 		.mode = READABLE,
 		.compose = control_status },
+	[ROUTE_CONTROL_OVERVIEW] = { .parent = ROUTE_CONTROL,
+		.name = "overview",
+		.mode = READABLE,
+		.compose = overview_compose },
 	[ROUTE_CONTROL_ERRORS] = { .parent = ROUTE_CONTROL,
 		.name = "errors",
 		.mode = READABLE,

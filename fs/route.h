@@ -41,6 +41,7 @@ enum route_id {
 	ROUTE_CONNECTOR_JSON,
 	ROUTE_STATUS,
 	ROUTE_STATE,
+	ROUTE_TASKS,
 	ROUTE_OFFSETS,
 	ROUTE_OFFSETS_REQUEST,
 	ROUTE_PLUGINS,
@@ -57,11 +58,16 @@ enum route_id {
 	ROUTE_CUSTOM_PLUGINS,
 	ROUTE_CUSTOM_PLUGIN,
 	ROUTE_CUSTOM_PLUGIN_JSON,
+	ROUTE_BY_ID,
+	ROUTE_BY_ID_CONNECTOR,
 	ROUTE_BY_NAME,
 	ROUTE_BY_NAME_ENVIRONMENT,
 	ROUTE_BY_NAME_CLUSTER,
+	ROUTE_ORGANIZATION,
+	ROUTE_RUNTIMES,
 	ROUTE_CONTROL,
 	ROUTE_CONTROL_STATUS,
+	ROUTE_CONTROL_OVERVIEW,
 	ROUTE_CONTROL_ERRORS,
 	ROUTE_CONTROL_CHANGES,
 	ROUTE_CONTROL_REFRESH,
@@ -87,7 +93,7 @@ struct route {
 	const char *name; /* literal; NULL: a variable */
 	enum variable variable;
 	mode_t mode; /* type, and permissions before the umask */
-	bool unlisted;
+	enum show show;
 	/* A directory that takes local files (folder.h): the file that stands for it, whose save
 	 * creates it and whose removal removes it. ROUTE_ROOT: it takes none. */
 	enum route_id main;
@@ -101,8 +107,10 @@ struct route {
 	/* Files that are made of more than a part, or of none: appends the text. 0, OP_WAIT or
 	 * -errno. */
 	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
-	/* Directories whose children no document lists. 0, OP_WAIT or -errno. */
-	int (*children)(struct op *op, const struct node *dir, child_visitor *visit, void *arg);
+	/* Directories whose children no document lists: all, or at least the one that `only` names
+	 * if there is one. 0, OP_WAIT or -errno, or what the visitor ended the walk with. */
+	int (*children)(struct op *op, const struct node *dir, const char *only,
+		child_visitor *visit, void *arg);
 	/* Files that have a slot (slot.h): commits a local file's text. `pid` is the process that
 	 * saves. For a rename or link the op's names are carried out when the save has succeeded.
 	 * op may be NULL. OP_WAIT, or at once 0 (nothing to send) or -errno (refused, and kept). */
@@ -116,6 +124,11 @@ struct route {
 };
 
 extern const struct route routes[ROUTES];
+
+static inline bool route_is_listed(const struct route *route, const struct options *options)
+{
+	return options->show >> route->show & 1;
+}
 
 static inline enum route_id route_id(const struct route *route)
 {

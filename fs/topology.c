@@ -31,6 +31,20 @@ const struct document_kind document_plugins = {
 	.name_member = "class",
 };
 
+const struct document_kind document_organizations = {
+	.target = CLOUD_ORGANIZATIONS,
+	.ttl = TTL_TOPOLOGY,
+	.name_member = "id",
+	.paged = true,
+};
+
+const struct document_kind document_runtimes = {
+	.target = CLOUD_RUNTIMES,
+	.ttl = TTL_PLUGINS,
+	.paged = true,
+	.single = true,
+};
+
 static const struct document_kind document_environment = {
 	.target = CLOUD_ENVIRONMENT,
 	.variables = 1,
@@ -148,4 +162,54 @@ int topology_verdict(struct op *op, const struct document *document, int err)
 	}
 	/* It is there: whatever is missing, no file is. */
 	return err == -ENOENT ? -EIO : err;
+}
+
+struct walk {
+	struct op *op;
+	int64_t max_age;
+	int (*visit)(void *arg, struct document *connectors);
+	void *arg;
+	bool waits;
+	int failure;
+};
+
+/* Whether a document is at hand; what it lacks is noted. What is denied or gone is nothing's. */
+static bool have(struct walk *walk, struct document *document, int64_t max_age)
+{
+	int result = document ? document_need_within(walk->op, document, max_age) : -ENOMEM;
+	walk->waits |= result == OP_WAIT;
+	if (result < 0 && result != -EACCES && result != -ENOENT && walk->failure == 0) {
+		walk->failure = result;
+	}
+	return result == 0;
+}
+
+static int walk_clusters(struct walk *walk, const char *environment)
+{
+	struct fs *fs = walk->op->fs;
+	struct document *clusters = document_get(fs, &document_clusters, environment, NULL);
+	int result = 0;
+	if (!have(walk, clusters, INT64_MAX)) {
+		return 0;
+	}
+	for (size_t i = 0; i < clusters->count && result == 0; i++) {
+		struct document *connectors = document_get(
+			fs, &document_connectors, environment, clusters->items[i]->name);
+		if (have(walk, connectors, walk->max_age)) {
+			result = walk->visit(walk->arg, connectors);
+		}
+	}
+	return result;
+}
+
+int topology_connectors(struct op *op, int64_t max_age,
+	int (*visit)(void *arg, struct document *connectors), void *arg)
+{
+	struct walk walk = { op, max_age, visit, arg, false, 0 };
+	struct document *environments = document_get(op->fs, &document_environments, NULL, NULL);
+	int result = environments ? document_need(op, environments) : -ENOMEM;
+	for (size_t i = 0; result == 0 && i < environments->count; i++) {
+		result = walk_clusters(&walk, environments->items[i]->name);
+	}
+	return result != 0 ? result : walk.waits ? OP_WAIT : walk.failure;
 }

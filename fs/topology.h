@@ -1,4 +1,5 @@
-/* Environments and clusters, and the managed plugins of a cluster: what the tree hangs on. */
+/* What the tree hangs on: environments and clusters, the managed plugins of a cluster, and what
+ * there is once in an account. */
 #ifndef FS_TOPOLOGY_H
 #define FS_TOPOLOGY_H
 
@@ -7,6 +8,8 @@
 extern const struct document_kind document_environments;
 extern const struct document_kind document_clusters;
 extern const struct document_kind document_plugins;
+extern const struct document_kind document_organizations;
+extern const struct document_kind document_runtimes;
 
 /* The item of an environment (cluster NULL) or cluster: out of the listing, or, where it is not
  * listed but has the form of an id, asked for by itself. 0 with ret_item (NULL where it can be
@@ -19,5 +22,14 @@ int topology_find(
  * op began has it no longer, else `err`. May return OP_WAIT.
  */
 int topology_verdict(struct op *op, const struct document *document, int err);
+
+/*
+ * Calls back with the connectors of every cluster that the key may use, each asked for within
+ * max_age (milliseconds; at most its TTL), all at once. It is called for those at hand also where
+ * others must be waited for, or cannot be had. 0, OP_WAIT, -errno (some are missing), or what the
+ * visitor ended the walk with.
+ */
+int topology_connectors(struct op *op, int64_t max_age,
+	int (*visit)(void *arg, struct document *connectors), void *arg);
 
 #endif

@@ -32,8 +32,8 @@ bool tree_is_local_dir(const struct node *dir)
 struct document *tree_document(
 	struct fs *fs, const struct document_kind *kind, const struct node *dir)
 {
-	return document_get(fs, kind, node_variable(dir, VAR_ENVIRONMENT),
-		node_variable(dir, kind->of_plugin ? VAR_CUSTOM_PLUGIN : VAR_CLUSTER));
+	return document_get_named(fs, kind, node_variable(dir, VAR_ENVIRONMENT),
+		node_variable(dir, kind->of_plugin ? VAR_CUSTOM_PLUGIN : VAR_CLUSTER), dir->key);
 }
 
 struct item *tree_item(struct fs *fs, struct node *dir)
@@ -53,7 +53,16 @@ int tree_render(const struct node *node, struct strbuf *out)
 	return out->err;
 }
 
-/* The item that a file shows, with the part that it shows fresh. */
+/* The item that a file shows: the only one; its directory's; or the first of those that have no
+ * directory. */
+static struct item *item_of(struct document *document, const struct node *dir)
+{
+	return document->kind->single ? document_find(document, "")
+	       : dir->key             ? document_find(document, dir->key)
+				      : document_from(document, 0);
+}
+
+/* The same, with the part that the file shows fresh. */
 static int view_item(
 	struct op *op, const struct route *route, struct node *dir, struct item **ret_item)
 {
@@ -66,12 +75,12 @@ static int view_item(
 		return topology_find(op, environment, cluster, ret_item);
 	}
 	struct document *document = tree_document(op->fs, route->document, dir);
-	struct item *item = document ? document_find(document, dir->key) : NULL;
+	struct item *item = document ? item_of(document, dir) : NULL;
 	int result = !document ? -ENOMEM
 		     : !item   ? document_need(op, document)
 			       : document_need_part(op, item, route->part);
 	if (result == 0) {
-		*ret_item = document_find(document, dir->key);
+		*ret_item = item_of(document, dir);
 		result = *ret_item ? 0 : -ENOENT;
 	}
 	return result;
@@ -151,13 +160,13 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 		return -EACCES;
 	}
 	struct part *part = item->parts[route->part];
-	struct face *face = &item->faces[route->face];
+	bool is_cut = item->document->kind->cut != NULL;
+	struct face *face = &item->faces[is_cut ? route->face : FACE_FIRST];
 	int err = face_of(route, part, face);
 	if (err < 0) {
 		return err;
 	}
 	int64_t now = clock_now_ms();
-	bool is_cut = item->document->kind->cut != NULL;
 	int64_t ms = is_cut ? item_ttl_left(item, route->part, now)
 			    : document_ttl_left(item->document, now);
 	/* What is said of a connector bears no time. */
@@ -317,7 +326,7 @@ static int lookup_computed(struct op *op, struct node *dir, const char *name,
 	const struct route *route, struct found *found)
 {
 	struct search search = { .name = name };
-	int result = dir->route->children(op, dir, search_visit, &search);
+	int result = dir->route->children(op, dir, name, search_visit, &search);
 	if (result == OP_WAIT && !search.found) {
 		return OP_WAIT;
 	}

@@ -52,7 +52,7 @@ static nlink_t directory_links(struct fs *fs, const struct node *dir)
 	nlink_t links = 2 + (document ? document->count : 0);
 	for (unsigned i = 1; dir->route && i < ROUTES; i++) {
 		links += routes[i].parent == route_id(dir->route) && routes[i].name &&
-			 S_ISDIR(routes[i].mode) && !routes[i].unlisted;
+			 S_ISDIR(routes[i].mode) && route_is_listed(&routes[i], fs->options);
 	}
 	return links;
 }

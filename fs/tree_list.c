@@ -57,11 +57,13 @@ static unsigned char type_of(mode_t mode)
 	return (unsigned char)IFTODT(mode);
 }
 
-static int add_literals(struct name_list *list, const struct route *dir)
+static int add_literals(
+	struct name_list *list, const struct route *dir, const struct options *options)
 {
 	int err = 0;
 	for (unsigned i = 1; i < ROUTES && err == 0; i++) {
-		if (&routes[routes[i].parent] == dir && routes[i].name && !routes[i].unlisted) {
+		if (&routes[routes[i].parent] == dir && routes[i].name &&
+			route_is_listed(&routes[i], options)) {
 			err = add(list, routes[i].name, type_of(routes[i].mode));
 		}
 	}
@@ -96,7 +98,7 @@ static int visit(void *arg, const struct child *child)
 static int list_computed(
 	struct op *op, struct node *dir, const struct route *child, struct name_list *list)
 {
-	int result = dir->route->children(op, dir, visit, list);
+	int result = dir->route->children(op, dir, NULL, visit, list);
 	for (size_t i = 0; child && i < list->count; i++) {
 		list->types[i] = type_of(child->mode);
 	}
@@ -120,7 +122,8 @@ static int list_folder(struct op *op, struct node *dir, struct name_list *list)
 	int result = tree_check_dir(op, dir, &valid);
 	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
 		const struct route *route = &routes[i];
-		if (&routes[route->parent] != dir->route || route->unlisted) {
+		if (&routes[route->parent] != dir->route ||
+			!route_is_listed(route, op->fs->options)) {
 			continue;
 		}
 		bool there = tree_item(op->fs, dir) && (!folder || !folder->made);
@@ -173,7 +176,7 @@ int tree_list(struct op *op, struct node *dir, struct name_list *ret_list)
 		result = list_folder(op, dir, &list);
 	} else {
 		const struct route *child = route_variable_child(dir->route);
-		result = add_literals(&list, dir->route);
+		result = add_literals(&list, dir->route, op->fs->options);
 		if (result == 0) {
 			result = question_list_notes(op, dir, visit, &list);
 		}

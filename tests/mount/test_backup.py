@@ -23,6 +23,7 @@ class Rsync:
     """rsync -a; times to the nanosecond."""
 
     blind = 0
+    below = ""  # what it copies, or tells of
 
     def __init__(self, home):
         self.home = home
@@ -41,6 +42,8 @@ class Rsync:
 class Tar(Rsync):
     """tar --listed-incremental, but for the device: each mount has one of its own."""
 
+    below = "environments"
+
     def run(self, mounted):
         output = harness.run("tar", "-cvf", self.home / "archive", "--no-check-device",
                              f"--listed-incremental={self.home}/list", "-C", mounted.root,
@@ -50,6 +53,8 @@ class Tar(Rsync):
 
 class Git(Rsync):
     """git with the mount as its work tree: what the index takes for changed is read again."""
+
+    below = "environments"
 
     def git(self, mounted, *args, status=0):
         return harness.run(
@@ -136,6 +141,7 @@ class Unison(Rsync):
     """unison: by mtime and inode; it takes times that differ by a second for the same."""
 
     blind = 2.1
+    below = "environments"
 
     def run(self, mounted):
         (self.home / "copy").mkdir(exist_ok=True)
@@ -184,8 +190,8 @@ def test_backup(request, emulators, mount, process, tmp_path, kind):
     fresh = sorted(api.calls())
     assert not [call for call in fresh if "/connectors/" in call[1]]
     assert len(fresh) == len(set(fresh))
-    everything = process.tree(mounted / "environments")
-    assert len(copied) == len([text for text in everything.values() if text is not None])
+    everything = process.tree(mounted.root / program.below)
+    assert len(copied) == len([text for text in everything.values() if isinstance(text, bytes)])
     # The second one: nothing, and no request.
     assert run() == []
     assert api.calls() == []

@@ -87,6 +87,38 @@ static void test_defaults(void **state)
 	options_finish(&options);
 }
 
+static void test_show(void **state)
+{
+	static const struct {
+		const char *list;
+		unsigned show;
+		bool validate, ro;
+	} rows[] = {
+		{ "ttl=1", 0, false, false },
+		{ "show=tasks", 1U << SHOW_TASKS, false, false },
+		{ "show=tasks,offsets,metrics,template,validate",
+			1U << SHOW_TASKS | 1U << SHOW_OFFSETS | 1U << SHOW_METRICS |
+				1U << SHOW_TEMPLATE | 1U << SHOW_VALIDATE,
+			false, false },
+		{ "show=tasks\\,validate", 1U << SHOW_TASKS | 1U << SHOW_VALIDATE, false, false },
+		{ "show=validate,validate", 1U << SHOW_VALIDATE, false, false },
+		{ "validate,show=tasks", 1U << SHOW_TASKS, true, false },
+		{ "show=tasks,ro,validate", 1U << SHOW_TASKS, true, true },
+		{ "show=tasks -o validate", 1U << SHOW_TASKS, true, false },
+		{ "show=tasks,show=metrics", 1U << SHOW_TASKS | 1U << SHOW_METRICS, false, false },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct options options;
+		cleanup(strbuf) struct strbuf line = STRBUF_INIT(1024);
+		strbuf_addf(&line, "/ -o %s", rows[i].list);
+		assert_parses(line.buf, &options);
+		assert_int_equal(options.show, rows[i].show | 1U << SHOW_ALWAYS);
+		assert_int_equal(options.validate, rows[i].validate);
+		assert_int_equal(options.ro, rows[i].ro);
+		options_finish(&options);
+	}
+}
+
 static void test_switches(void **state)
 {
 	static const struct {
@@ -432,6 +464,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
+		cmocka_unit_test(test_show),
 		cmocka_unit_test(test_switches),
 		cmocka_unit_test(test_help_and_version),
 		cmocka_unit_test(test_values),

@@ -146,16 +146,29 @@ static void look_at_operations(const struct route *route)
 	assert_false(route->render && route->compose);
 }
 
+static bool route_has_variable(const struct route *route)
+{
+	while (route_id(route) != ROUTE_ROOT && route->name) {
+		route = parent_of(route);
+	}
+	return route_id(route) != ROUTE_ROOT;
+}
+
 static void look_at_existence(const struct route *route)
 {
 	/* Which values a variable takes is said by a document or computed by the directory. */
 	if (!route->name) {
 		assert_true(route->document || parent_of(route)->children);
 	}
-	/* A file that shows an item is below the directory of just that kind of item. */
-	if (S_ISREG(route->mode) && route->document) {
-		assert_ptr_equal(parent_of(route)->document, route->document);
+	/* A file that shows an item is below the directory of just that kind of item, unless there
+	 * is one in all, or one below each of another kind. */
+	const struct document_kind *kind = route->document;
+	if (S_ISREG(route->mode) && kind && kind->variables == 0 && !route_has_variable(route)) {
+		assert_int_equal(route->parent, ROUTE_ROOT);
+	} else if (S_ISREG(route->mode) && kind) {
 		assert_null(parent_of(route)->name);
+		assert_true(parent_of(route)->document == kind ||
+			    (kind->single && kind->variables == 3));
 	}
 	/* A folder's main file shows the same items, and can be saved. */
 	if (route_has_folder(route)) {
@@ -176,7 +189,7 @@ static void test_operations(void **state)
 	assert_int_equal(routes[ROUTE_CONFIG].mode, S_IFREG | 0666);
 	assert_int_equal(routes[ROUTE_STATE].mode, S_IFREG | 0666);
 	assert_int_equal(routes[ROUTE_CONTROL_REFRESH].mode & 0777, 0222);
-	assert_true(routes[ROUTE_CONTROL].unlisted);
+	assert_int_equal(routes[ROUTE_CONTROL].show, SHOW_NEVER);
 	each(look_at_operations);
 }
 
