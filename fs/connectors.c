@@ -6,10 +6,12 @@
 
 #include "api/cloud.h"
 #include "api/config.h"
+#include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/confirm.h"
+#include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/overlay.h"
 
@@ -243,14 +245,6 @@ void connector_state_changed(struct item *item, const char *state)
 	strbuf_finish(&before);
 }
 
-void connector_removed(struct item *item)
-{
-	struct strbuf id = STRBUF_INIT(256);
-	connector_id(item, &id);
-	overlay_removed(item, strbuf_str(&id));
-	strbuf_finish(&id);
-}
-
 void connector_state(const struct item *item, struct strbuf *out)
 {
 	struct json_slice state = json_get(part_json(item->parts[PART_STATUS]), "connector/state");
@@ -268,3 +262,24 @@ void connector_id(const struct item *item, struct strbuf *out)
 		json_decode(id, out);
 	}
 }
+
+static char *connector_target(const struct folder *folder)
+{
+	return url_target(CLOUD_CONNECTOR, folder->environment, folder->cluster, folder->name);
+}
+
+static bool says(struct json_slice answer, const char *text, size_t len)
+{
+	cleanup(config) struct config wanted = { 0 };
+	cleanup(config) struct config live = { 0 };
+	cleanup(strbuf) struct strbuf why = STRBUF_INIT(1024);
+	return config_parse(text, len, &wanted, NULL, &why) == 0 &&
+	       config_of_answer(answer, &live) == 0 && config_covers(&live, &wanted);
+}
+
+const struct folder_kind connector_folder = {
+	.main = ROUTE_CONFIG,
+	.target = connector_target,
+	.id = connector_id,
+	.says = says,
+};

@@ -8,9 +8,12 @@
 
 #include "fs/document.h"
 
+struct folder_kind;
+
 extern const struct document_kind document_connectors;
 /* The tasks of one connector. */
 extern const struct document_kind document_tasks;
+extern const struct folder_kind connector_folder;
 
 /* Whether two parts say the same: bytes, or equal settings whatever the order and the masks. */
 bool item_same_part(enum part_kind kind, const struct part *a, const struct part *b);
@@ -26,8 +29,6 @@ struct item *connector_created(
 	struct document *document, const char *name, struct json_slice answer);
 /* This mount has paused or resumed one: it is shown in this state until the API says so. */
 void connector_state_changed(struct item *item, const char *state);
-/* This mount has removed one: it is not shown again but with another id. */
-void connector_removed(struct item *item);
 
 /* Appends the state's word: RUNNING, PAUSED…, UNKNOWN where there is no status. */
 void connector_state(const struct item *item, struct strbuf *out);

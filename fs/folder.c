@@ -39,7 +39,7 @@ static void add_key(const struct node *dir, struct strbuf *out)
 {
 	static const enum variable variables[] = { VAR_ENVIRONMENT, VAR_CLUSTER,
 		VAR_CUSTOM_PLUGIN };
-	strbuf_adds(out, routes[dir->route->main].name);
+	strbuf_adds(out, routes[dir->route->folder->main].name);
 	for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
 		const char *value = node_variable(dir, variables[i]);
 		if (value && value != dir->key) {
@@ -54,7 +54,7 @@ static void set_slots(struct folder *folder, const struct node *dir)
 	for (unsigned i = 0; i < SLOTS; i++) {
 		struct slot *slot = &folder->slots[i];
 		const struct route *route =
-			&routes[i == SLOT_MAIN ? dir->route->main : slot_routes[i]];
+			&routes[i == SLOT_MAIN ? dir->route->folder->main : slot_routes[i]];
 		slot->folder = folder;
 		if (routes + route->parent == dir->route) {
 			slot->route = route;
@@ -229,18 +229,13 @@ void folder_drop(struct folder *folder, const char *name)
 
 void folder_settle_undecided(struct folder *folder)
 {
-	cleanup(config) struct config wanted = { 0 };
-	cleanup(config) struct config live = { 0 };
-	cleanup(strbuf) struct strbuf why = STRBUF_INIT(1024);
 	struct slot *slot = folder_main(folder);
 	const struct local *local = slot->undecided ? slot_rejected(slot) : NULL;
 	const struct item *item = folder_item(folder);
-	if (!local || !item || !item->parts[PART_CONFIG]) {
-		return;
-	}
-	if (config_parse(local->data ? local->data : "", local->size, &wanted, NULL, &why) == 0 &&
-		config_of_answer(part_json(item->parts[PART_CONFIG]), &live) == 0 &&
-		config_covers(&live, &wanted)) {
+	const struct part *shown = item ? item->parts[slot->route->part] : NULL;
+	if (local && shown &&
+		folder->route->folder->says(
+			part_json(shown), local->data ? local->data : "", local->size)) {
 		slot->undecided = false;
 		slot_clear_refusal(slot);
 	}
@@ -308,7 +303,7 @@ int folder_unlink_main(struct folder *folder, int64_t now)
 	}
 	if (removals_are_braked(fs, now)) {
 		journal_error(fs->journal,
-			"%s: not removed: more than %u connectors within a minute (-o max_delete=)",
+			"%s: not removed: more than %u removals within a minute (-o max_delete=)",
 			folder->name, fs->options->max_delete);
 		return -EPERM;
 	}

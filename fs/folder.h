@@ -16,13 +16,27 @@
 
 #include "fs/document.h"
 #include "fs/local.h"
+#include "fs/route.h"
 #include "fs/slot.h"
+
+/* What folders of a route have in common. */
+struct folder_kind {
+	/* The file that stands for the directory: its save creates it, its removal removes it. */
+	enum route_id main;
+	/* The target of its own URL: a GET looks at it, a DELETE removes it. To be freed; NULL: no
+	 * memory. */
+	char *(*target)(const struct folder *folder);
+	/* Appends its id where its name is not all there is to tell it by: another one may bear
+	 * the name tomorrow. NULL: the name is the id. */
+	void (*id)(const struct item *item, struct strbuf *out);
+	/* Whether an answer has all that a text asks for. */
+	bool (*says)(struct json_slice answer, const char *text, size_t len);
+};
 
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
 
 struct altering;
 struct node;
-struct route;
 
 struct folder {
 	UT_hash_handle hh; /* in fs->folders */

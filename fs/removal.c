@@ -9,13 +9,10 @@
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
-#include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/job.h"
 #include "fs/journal.h"
-#include "fs/node.h"
-#include "fs/notify.h"
-#include "fs/view.h"
+#include "fs/overlay.h"
 
 #define WHY_BYTES  65536
 #define VIEW_BYTES ((size_t)4 << 20)
@@ -34,9 +31,17 @@ static void removal_free(struct job *job)
 	free(removal);
 }
 
+/* Whether it is still there. 1, 0, or -errno: it does not say. */
+static int is_there(struct removal *removal, const char *target)
+{
+	cleanup(http_answer) struct http_answer answer = { 0 };
+	int err = job_request(&removal->job, HTTP_GET, target, NULL, &answer, NULL);
+	return err == -ENOENT ? 0 : err < 0 ? err : 1;
+}
+
 /* Whether the connector that bears the name is still the one that is to be removed. 1, 0 (it is
  * gone, or another), or -errno. */
-static int is_same(struct removal *removal)
+static int is_same(struct removal *removal, const char *own)
 {
 	cleanup(http_answer) struct http_answer answer = { 0 };
 	struct folder *folder = removal->job.folder;
@@ -58,19 +63,16 @@ static int is_same(struct removal *removal)
 		}
 	}
 	/* A list may lack what is there: only its own 404 says that it is gone. */
-	cleanup(http_answer) struct http_answer own = { 0 };
-	free(steal(target));
-	target = url_target(CLOUD_CONNECTOR, folder->environment, folder->cluster, folder->name);
-	err = target ? job_request(&removal->job, HTTP_GET, target, NULL, &own, NULL) : -ENOMEM;
-	return err == -ENOENT ? 0 : err < 0 ? err : -EBUSY;
+	int there = is_there(removal, own);
+	return there > 0 ? -EBUSY : there;
 }
 
 static int removal_run(struct job *job)
 {
 	struct removal *removal = (struct removal *)job;
-	struct folder *folder = job->folder;
-	cleanup(free) char *target =
-		url_target(CLOUD_CONNECTOR, folder->environment, folder->cluster, folder->name);
+	const struct folder *folder = job->folder;
+	const struct folder_kind *kind = folder->route->folder;
+	cleanup(free) char *target = kind->target(folder);
 	if (!target) {
 		return -ENOMEM;
 	}
@@ -87,8 +89,9 @@ static int removal_run(struct job *job)
 		job->change.undecided |= answer.maybe_done;
 		bool passing = answer.status ? error_is_transient(answer.status)
 					     : err != -EPROTO && err != -ECANCELED;
-		int same =
-			passing && job_pause(job, tries, &answer) ? is_same(removal) : -ECANCELED;
+		int same = !passing || !job_pause(job, tries, &answer) ? -ECANCELED
+			   : kind->id                                  ? is_same(removal, target)
+								       : is_there(removal, target);
 		if (same == 0) {
 			return 0;
 		}
@@ -103,18 +106,21 @@ static int removal_run(struct job *job)
 	return 0;
 }
 
-/* Keeps what it last showed, and forgets the connector. */
-static void forget(struct fs *fs, struct folder *folder)
+/* Keeps what it last showed, and forgets it. */
+static void forget(struct removal *removal)
 {
+	struct folder *folder = removal->job.folder;
+	const struct route *route = folder_main(folder)->route;
 	struct item *item = folder_item(folder);
 	if (item) {
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		if (item->parts[PART_CONFIG] &&
-			view_json_sorted(item->parts[PART_CONFIG], &text) == 0) {
-			journal_deleted(fs->journal, folder->name, strbuf_str(&text), text.len);
+		if (item->parts[route->part] &&
+			route->render(item->parts[route->part], &text) == 0) {
+			journal_deleted(
+				folder->fs->journal, folder->name, strbuf_str(&text), text.len);
 		}
 		strbuf_wipe(&text);
-		connector_removed(item);
+		overlay_removed(item, removal->id);
 	}
 	folder_forget(folder);
 }
@@ -140,7 +146,7 @@ static int removal_done(struct job *job, int err)
 	if (job->change.held) {
 		memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
 	} else {
-		forget(fs, folder);
+		forget(removal);
 	}
 	return 0;
 }
@@ -153,8 +159,8 @@ int removal_start(struct op *op, struct folder *folder)
 	if (!removal) {
 		return -ENOMEM;
 	}
-	if (item) {
-		connector_id(item, &id);
+	if (item && folder->route->folder->id) {
+		folder->route->folder->id(item, &id);
 	}
 	removal->job = (struct job){ .fs = folder->fs,
 		.folder = folder,

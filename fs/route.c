@@ -49,7 +49,7 @@ const struct route routes[ROUTES] = {
 	[ROUTE_CONNECTOR] = { .parent = ROUTE_CONNECTORS,
 		.variable = VAR_CONNECTOR,
 		.mode = DIRECTORY,
-		.main = ROUTE_CONFIG,
+		.folder = &connector_folder,
 		.document = &document_connectors },
 	[ROUTE_CONFIG] = { .parent = ROUTE_CONNECTOR,
 		.name = "config.json",

@@ -11,6 +11,7 @@
 #include "fs/document.h"
 #include "fs/slot.h"
 
+struct folder_kind;
 struct node;
 struct op;
 struct question;
@@ -94,9 +95,8 @@ struct route {
 	enum variable variable;
 	mode_t mode; /* type, and permissions before the umask */
 	enum show show;
-	/* A directory that takes local files (folder.h): the file that stands for it, whose save
-	 * creates it and whose removal removes it. ROUTE_ROOT: it takes none. */
-	enum route_id main;
+	/* A directory that takes local files (folder.h). */
+	const struct folder_kind *folder;
 	/* Views. A variable's row names the document whose items exist here; a file's row, the part
 	 * of that item that it shows. */
 	const struct document_kind *document;
@@ -138,7 +138,7 @@ static inline enum route_id route_id(const struct route *route)
 /* Whether a directory takes local files: a connector's does. `route` may be NULL. */
 static inline bool route_has_folder(const struct route *route)
 {
-	return route && route->main != ROUTE_ROOT;
+	return route && route->folder;
 }
 
 /* The row for a name below a row: a literal one before a variable; NULL: no name can be there. */

@@ -246,7 +246,7 @@ static int lookup_folder(struct op *op, struct node *dir, const char *name, cons
 	struct item *item = document_find(document, key);
 	if (item && document_ttl_left(document, now) == 0) {
 		/* What is in it will ask for itself; who wants its attributes asks then. */
-		int64_t ms = item_ttl_left(item, routes[route->main].part, now);
+		int64_t ms = item_ttl_left(item, routes[route->folder->main].part, now);
 		return lookup_directory(dir, name, route, key, ms, ms, found);
 	}
 	int result = document_need(op, document);
@@ -505,7 +505,7 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 	}
 	*ret_valid_ms = document_ttl_left(document, now);
 	if (item && *ret_valid_ms == 0) {
-		enum part_kind part = routes[dir->route->main].part;
+		enum part_kind part = routes[dir->route->folder->main].part;
 		int result = document_need_part(op, item, part);
 		if (result == 0) {
 			*ret_valid_ms = item_ttl_left(item, part, now);

@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "base/strbuf.h"
+#include "fs/folder.h"
 #include "fs/name.h"
 #include "fs/route.h"
 
@@ -172,9 +173,10 @@ static void look_at_existence(const struct route *route)
 	}
 	/* A folder's main file shows the same items, and can be saved. */
 	if (route_has_folder(route)) {
-		assert_ptr_equal(parent_of(&routes[route->main]), route);
-		assert_ptr_equal(routes[route->main].document, route->document);
-		assert_non_null(routes[route->main].save);
+		const struct route *file = &routes[route->folder->main];
+		assert_ptr_equal(parent_of(file), route);
+		assert_ptr_equal(file->document, route->document);
+		assert_non_null(file->save);
 	}
 	/* A document's items are below what its URL needs. */
 	if (route->children) {
