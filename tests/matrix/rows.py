@@ -30,6 +30,7 @@ class Command:
     ends_with: str = "second"
     says: str = ""  # what it writes when all is well: nothing
     in_form: bool = True  # whether it writes the form that config.json has
+    status: int = 0
     keeps: bool = True  # False: it removes config.json.error and .rejected
 
 
@@ -188,8 +189,11 @@ COMMANDS = [
     command("gio copy", "gio copy $new $old", fails(1)),
 ]
 
-# No filesystem can help: it closes half a file first, which is not sent.
-APPENDED = command("rsync --append-verify", BACKUP + "rsync -a --append-verify src/ $dir/",
-                   RSYNC_IN_PLACE)
+# No filesystem can help: it closes half a file first, which is refused, not sent, and kept.
+APPENDED = command(
+    "rsync --append-verify",
+    """jq '.zeta = "second"' $new >src/config.json && rsync -a --append-verify src/ $dir/""",
+    needs="jq", puts=0, ends_with="first", status=11,
+    says='close failed on ".*config.json": Invalid argument')
 
 ROWS = COMMANDS + [APPENDED] + EDITORS

@@ -20,7 +20,10 @@ class Trial:
     def result(self):
         if self.missing:
             return f"skipped: no {self.missing}"
-        return "FAILED" if self.failures else "ok, asks" if self.asks() else "ok"
+        if self.failures:
+            return "FAILED"
+        fails = isinstance(self.row, Command) and self.row.status != 0
+        return "ok, asks" if self.asks() else "ok, it fails" if fails else "ok"
 
     def check(self, function, *args):
         """Notes what fails, and goes on."""
@@ -78,7 +81,7 @@ class Trial:
         row = self.row
         done = harness.run(row.script, shell=True, status=None, cwd=self.place.home,
                            **self.place.env)
-        status, says = row.refused if self.refused() else (0, row.says)
+        status, says = row.refused if self.refused() else (row.status, row.says)
         assert done.status == status, f"not status {status}: {done}"
         said = done.output + done.errors
         assert re.search(says, said) if says else said == "", f"said: {said}"
