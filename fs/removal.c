@@ -137,15 +137,17 @@ static int removal_done(struct job *job, int err)
 	}
 	fs->removals_pending--;
 	slot->away = AWAY_NOT;
+	if (err < 0 || job->change.held) {
+		/* It stays, with all that was taken away beside it. */
+		memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
+	}
 	if (err < 0) {
 		slot_refuse(slot, NULL, 0, strbuf_str(&removal->why));
 		slot->refused_at = 0;
 		return err;
 	}
 	removals_note(fs, clock_now_ms());
-	if (job->change.held) {
-		memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
-	} else {
+	if (!job->change.held) {
 		forget(removal);
 	}
 	return 0;
