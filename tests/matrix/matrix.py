@@ -181,8 +181,9 @@ def main():
     if options.table:
         print(table([json.loads(path.read_text()) for path in options.table.glob("*.json")]))
         return 0
-    if not os.access("/dev/fuse", os.F_OK) or options.who == "root" and os.geteuid() != 0:
-        print("skipped: there is no /dev/fuse, or this is not root")
+    usable = os.access("/dev/fuse", os.R_OK | os.W_OK)
+    if not usable or options.who == "root" and os.geteuid() != 0:
+        print("skipped: no /dev/fuse, or this is not root")
         return SKIPPED
     if options.out:
         options.out.mkdir(exist_ok=True)

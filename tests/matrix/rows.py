@@ -146,6 +146,9 @@ COMMANDS = [
     shell("cat <>", "cat $new 1<>$old"),
     shell("> and >>", "head -c 100 $new >$old; tail -c +101 $new >>$old",
           says="^head: write error: Invalid argument\n$"),
+    shell("> and twice >>", "head -c 100 $new >$old; head -c 200 $new | tail -c +101 >>$old; "
+          "tail -c +201 $new >>$old",
+          says="^head: write error: Invalid argument\ntail: .*: Invalid argument\n$"),
     shell(": > and >>", ": >$old; cat $new >>$old"),
     shell(": >", ": >$old", puts=0, ends_with="first"),
     # Backups on their way back.
