@@ -46,8 +46,7 @@ struct item *document_find(struct document *document, const char *name)
 	return NULL;
 }
 
-/* The index of the first item from a place on. */
-static size_t index_from(const struct document *document, uint64_t place)
+size_t document_index(const struct document *document, uint64_t place)
 {
 	size_t low = 0, high = document->count;
 	while (low < high) {
@@ -61,9 +60,17 @@ static size_t index_from(const struct document *document, uint64_t place)
 	return low;
 }
 
+void document_tell(struct document *document)
+{
+	if (document->told != document->listing) {
+		document->told = document->listing;
+		tree_forget_listing(document);
+	}
+}
+
 struct item *document_from(const struct document *document, uint64_t place)
 {
-	size_t index = index_from(document, place);
+	size_t index = document_index(document, place);
 	return index < document->count ? document->items[index] : NULL;
 }
 
@@ -115,7 +122,7 @@ static void drop(struct item *item)
 void document_remove(struct item *item)
 {
 	struct document *document = item->document;
-	size_t index = index_from(document, item->place);
+	size_t index = document_index(document, item->place);
 	document->count--;
 	memmove(document->items + index, document->items + index + 1,
 		(document->count - index) * sizeof(struct item *));

@@ -66,8 +66,9 @@ struct item {
 	struct overlay *overlay; /* what this mount did to it; NULL: nothing (overlay.h) */
 	struct face faces[FACES];
 	bool fetching[PARTS];
-	bool seen;   /* scratch mark of a merge */
-	char name[]; /* the API's */
+	bool seen;    /* scratch mark of a merge */
+	bool unnamed; /* its name is too long for a file's, and the log says so */
+	char name[];  /* the API's */
 };
 
 /* What an answer says of an item, before it is brought in. */
@@ -126,6 +127,7 @@ struct document {
 	int64_t retry_at;     /* while failing with a stale answer at hand: not before */
 	int64_t suspect_at;   /* since when answers lack most of the items; 0: they do not */
 	uint64_t listing;     /* hash of the set of names */
+	uint64_t told;        /* the listing that the kernel may have */
 	bool fetching;
 	struct removed *removed; /* what this mount removed (overlay.h) */
 	struct op *waiters;      /* a utlist of ops */
@@ -170,12 +172,15 @@ struct item *document_find(struct document *document, const char *name);
 /* Adds an item, or returns the one there is; NULL: no memory. */
 struct item *document_add(struct document *document, const char *name);
 void document_remove(struct item *item);
-/* The first item from a place on; NULL: there is none. */
+/* The first item from a place on (NULL: there is none), and its index. */
 struct item *document_from(const struct document *document, uint64_t place);
+size_t document_index(const struct document *document, uint64_t place);
 /* Sets a part (takes the reference over) and its time; keeps the old one where it says the same.
  * True: it has changed. */
 bool item_set_part(struct item *item, enum part_kind kind, struct part *part, int64_t at);
 
+/* Has the kernel forget the names that a document lists, if they have changed. */
+void document_tell(struct document *document);
 /* Fetches without anyone waiting; does nothing while one is under way. */
 void document_refresh(struct document *document, bool background);
 /* Forgets how fresh a document, or everything, is. */

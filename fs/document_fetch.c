@@ -341,12 +341,18 @@ void document_fetched(struct document *document, int64_t started, bool complete)
 	if (document->failure) {
 		log_info("%s: answers again", document->target);
 	}
+	/* What the kernel has had for its time it asks for by itself. */
+	bool held = document_ttl_left(document, clock_now_ms()) > 0;
 	document->fetching = false;
 	document->fetched_at = started;
 	document->expires_at = MOMENT_MS(started) + ttl;
 	document->failure = 0;
 	document->failed_at = document->retry_at = 0;
 	document->small = 0;
+	if (held) {
+		document_tell(document);
+	}
+	document->told = document->listing;
 	ops_wake(&document->waiters);
 	fs_wake(document->fs);
 }

@@ -81,6 +81,7 @@ static void small_done(struct http_answer *answer, void *arg)
 	}
 	fs_lock(fs);
 	small_result(small, answer);
+	document_tell(small->document);
 	ops_wake(&small->document->waiters);
 	fs_unlock(fs);
 	small_destroy(small);

@@ -76,6 +76,7 @@ static struct folder *folder_get(struct fs *fs, const struct node *dir)
 	}
 	if (folder && !folder->key) {
 		folder->fs = fs;
+		folder->place = fs->next_place++;
 		folder->key = strbuf_detach(&key, NULL);
 		folder->route = dir->route;
 		folder->environment = variable_of(dir, VAR_ENVIRONMENT);
@@ -86,6 +87,8 @@ static struct folder *folder_get(struct fs *fs, const struct node *dir)
 		folder->name = strdup(dir->key);
 		set_slots(folder, dir);
 		HASH_ADD_KEYPTR(hh, fs->folders, folder->key, strlen(folder->key), folder);
+		/* From now on its names change in ways that the kernel does not see. */
+		notify_listing(fs, dir);
 	}
 	strbuf_finish(&key);
 	return folder;

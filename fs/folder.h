@@ -41,6 +41,7 @@ struct node;
 struct folder {
 	UT_hash_handle hh; /* in fs->folders */
 	struct fs *fs;
+	uint64_t place; /* in listings; they ascend */
 	char *key;
 	const struct route *route; /* the directory's */
 	/* The API's names; NULL where the path has no such variable. */

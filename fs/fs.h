@@ -44,6 +44,16 @@ struct check {
 	char trouble[256];
 };
 
+/* Who looked at a directory last: the kernel looks first, and then reads it. */
+struct look {
+	uint64_t ino;
+	pid_t pid;
+	int64_t began; /* the op's */
+	int64_t ended; /* monotonic milliseconds */
+	bool failed;
+	bool fresh; /* nobody went on from it */
+};
+
 struct fs {
 	const struct options *options;
 	struct http *http;
@@ -68,6 +78,8 @@ struct fs {
 	struct journal *journal;    /* has its own lock */
 	struct notifier *notifier;  /* has its own lock */
 	int64_t last_moment;        /* lock */
+	struct look look;           /* lock */
+	uint64_t next_place;        /* lock; of local names in listings */
 	size_t scratch_bytes;       /* lock; in all local files */
 	pid_t processes[PROCESSES]; /* lock; those whose threads were here last (process.h) */
 	unsigned processes_next;    /* lock */
@@ -81,6 +93,7 @@ struct fs {
 	pthread_t clock_thread;
 	struct check *check; /* lock; while the start asks whether the API is there */
 	bool clock_started;
+	bool no_opendir;    /* the kernel can read directories without opening them */
 	bool stopping;      /* lock */
 	char *state_path;   /* where the times are kept; NULL: nowhere */
 	bool times_unsaved; /* the last try to keep them failed, and was logged */

@@ -62,6 +62,10 @@ static void *job_thread(void *arg)
 	fs_lock(fs);
 	err = job->done(job, err);
 	job->folder->jobs_ended++;
+	struct document *document = folder_document(job->folder);
+	if (document) {
+		document_tell(document);
+	}
 	if (job->op) {
 		op_finish(job->op, err);
 	}

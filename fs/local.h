@@ -34,6 +34,7 @@ enum local_role {
 /* A name in a local directory; holds a reference on its node. */
 struct entry {
 	UT_hash_handle hh;
+	uint64_t place; /* in listings; they ascend */
 	char *name;
 	struct node *node;
 };

@@ -138,6 +138,13 @@ void notify_entry(struct fs *fs, const struct node *dir, const char *name)
 	queue(fs->notifier, notice);
 }
 
+void notify_listing(const struct fs *fs, const struct node *dir)
+{
+	if (fs->session) {
+		fuse_lowlevel_notify_inval_inode(fs->session, ops_ino(fs, dir), 0, 0);
+	}
+}
+
 int notify_barrier(struct op *op)
 {
 	struct notice *notice = calloc(1, sizeof(*notice));

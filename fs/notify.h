@@ -19,6 +19,10 @@ void notifier_destroy(struct notifier *notifier);
 /* Queues: the kernel forgets a name of a directory. Any thread, with or without the fs's lock. */
 void notify_entry(struct fs *fs, const struct node *dir, const char *name);
 
+/* At once: the kernel forgets what it knows of a directory's names and attributes, but not the
+ * entries. It waits for nothing, so this may be done anywhere. */
+void notify_listing(const struct fs *fs, const struct node *dir);
+
 /* Under the fs's lock: the op is answered with success once all that is queued was told. OP_WAIT or
  * -ENOMEM. */
 int notify_barrier(struct op *op);

@@ -19,7 +19,7 @@ struct node *ops_node(struct fs *fs, fuse_ino_t ino)
 	return ino == FUSE_ROOT_ID ? fs->root : (struct node *)(uintptr_t)ino;
 }
 
-fuse_ino_t ops_ino(struct fs *fs, const struct node *node)
+fuse_ino_t ops_ino(const struct fs *fs, const struct node *node)
 {
 	return node == fs->root ? FUSE_ROOT_ID : (fuse_ino_t)(uintptr_t)node;
 }
@@ -115,6 +115,9 @@ static int step_getattr(struct op *op)
 		result = tree_check_dir(op, node, &valid);
 	} else if (question_is(node)) {
 		result = question_load(op, node);
+	} else if (!node->local && node->cached && !node->retired) {
+		/* What a node shows never changes; only its name may come to mean another. */
+		valid = tree_ttl(op->fs, node->route);
 	}
 	if (result != 0) {
 		return result;
@@ -202,7 +205,8 @@ static void ops_statfs(fuse_req_t req, fuse_ino_t ino)
 
 static void ops_init(void *userdata, struct fuse_conn_info *conn)
 {
-	(void)userdata;
+	struct fs *fs = userdata;
+	fs->no_opendir = conn->capable & FUSE_CAP_NO_OPENDIR_SUPPORT;
 	/* What is written comes as one piece in memory. */
 	conn->want &= ~(unsigned)FUSE_CAP_SPLICE_READ;
 	if (conn->capable & FUSE_CAP_READDIRPLUS) {
@@ -238,6 +242,5 @@ const struct fuse_lowlevel_ops ops = {
 	.opendir = ops_opendir,
 	.readdir = ops_readdir,
 	.readdirplus = ops_readdirplus,
-	.releasedir = ops_releasedir,
 	.statfs = ops_statfs,
 };

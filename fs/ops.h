@@ -11,25 +11,24 @@ struct folder;
 struct node;
 struct route;
 
-/* An open file or directory; its address is fuse_file_info.fh. */
+/* An open file; its address is fuse_file_info.fh. */
 struct handle {
 	struct handle *prev, *next; /* in fs->handles */
 	struct node *node;          /* counted */
 	pid_t pid;                  /* the process that opened it to write; 0: nobody did */
 	char *text;                 /* a view's bytes as they were then; wiped */
 	size_t len;
-	struct name_list names; /* a directory's */
-	bool writes;            /* opened for writing */
-	bool wrote;             /* has written since its last flush */
-	bool active;            /* counts in its file's writers */
-	bool asked;             /* of a question: nothing was read since it was written */
+	bool writes;  /* opened for writing */
+	bool wrote;   /* has written since its last flush */
+	bool active;  /* counts in its file's writers */
+	bool asked;   /* of a question: nothing was read since it was written */
 	size_t start; /* where its first byte was written, or that of its answer is read */
 };
 
 extern const struct fuse_lowlevel_ops ops;
 
 struct node *ops_node(struct fs *fs, fuse_ino_t ino);
-fuse_ino_t ops_ino(struct fs *fs, const struct node *node);
+fuse_ino_t ops_ino(const struct fs *fs, const struct node *node);
 static inline struct fs *ops_fs(fuse_req_t req)
 {
 	return fuse_req_userdata(req);
@@ -57,7 +56,6 @@ void ops_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ops_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void ops_readdirplus(
 	fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
-void ops_releasedir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 
 /* ops_name.c */
 void ops_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

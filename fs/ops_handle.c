@@ -23,7 +23,6 @@ void handle_destroy(struct fs *fs, struct handle *handle)
 		explicit_bzero(handle->text, handle->len);
 		free(handle->text);
 	}
-	name_list_finish(&handle->names);
 	local_wipe_unreachable(handle->node);
 	node_unref(handle->node);
 	free(handle);

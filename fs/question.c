@@ -12,6 +12,7 @@
 #include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/node.h"
+#include "fs/notify.h"
 #include "fs/op.h"
 #include "fs/route.h"
 #include "fs/times.h"
@@ -67,6 +68,7 @@ static void drop_notes(struct asked *asked)
 		struct node *note = asked->notes[i];
 		asked->notes[i] = NULL;
 		if (note) {
+			notify_listing(note->fs, note->parent);
 			note->local->links--;
 			local_wipe_unreachable(note);
 			node_unref(note);
@@ -219,6 +221,19 @@ int question_list_notes(
 	return result;
 }
 
+bool question_has_notes(const struct fs *fs, const struct node *dir)
+{
+	const struct asked *asked;
+	DL_FOREACH (fs->asked, asked) {
+		for (unsigned i = 0; i < NOTES; i++) {
+			if (asked->notes[i] && asked->notes[i]->parent->ino == dir->ino) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
 bool question_is_over(const struct node *node)
 {
 	const struct question *question = question_of(node);
@@ -274,6 +289,7 @@ static struct node *make_note(struct node *of, enum note note, const char *text,
 	}
 	if (node) {
 		node->local->links++;
+		notify_listing(node->fs, node->parent);
 	}
 	return node;
 }

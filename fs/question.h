@@ -76,6 +76,9 @@ bool question_note(
 int question_list_notes(
 	const struct op *op, const struct node *dir, child_visitor *visit, void *arg);
 
+/* Whether somebody has some there. */
+bool question_has_notes(const struct fs *fs, const struct node *dir);
+
 /* Forgets answers that are a minute old; returns the milliseconds after which to look again, -1:
  * there are none. */
 int64_t questions_tick(struct fs *fs, int64_t now);

@@ -14,7 +14,6 @@
 #include "fs/local.h"
 #include "fs/name.h"
 #include "fs/node.h"
-#include "fs/notify.h"
 #include "fs/op.h"
 #include "fs/question.h"
 #include "fs/route.h"
@@ -364,9 +363,9 @@ static int lookup_literal(struct op *op, struct node *dir, const char *name,
 	int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
 	int result = lookup_directory(dir, name, route, NULL, ms, ms, found);
 	const struct document *listing = result == 0 ? tree_listing(op->fs, found->node) : NULL;
-	if (listing && !listing->fetched_at) {
-		/* Who wants its time and links asks again, and waits for its listing. */
-		found->attr_ms = 0;
+	if (listing) {
+		/* Who wants its time and links asks, and waits for its listing. */
+		found->attr_ms = document_ttl_left(listing, clock_now_ms());
 	}
 	return result;
 }
@@ -436,83 +435,4 @@ int tree_peek(const struct op *op, struct node *dir, const char *name, struct fo
 		.fs = op->fs, .began = op->began, .pid = op->pid, .uid = op->uid, .peek = true
 	};
 	return tree_lookup(&peek, dir, name, ret_found);
-}
-
-/* What a variable stands for in all that a document shows. */
-static const char *bound_to(const struct document *document, enum variable variable)
-{
-	return variable == VAR_ENVIRONMENT     ? document->environment
-	       : variable == VAR_CLUSTER       ? document->cluster
-	       : variable == VAR_CUSTOM_PLUGIN ? document->plugin
-					       : NULL;
-}
-
-/* A directory above a document's items, if the kernel may know it. */
-/* NOLINTNEXTLINE(misc-no-recursion): as deep as the table's paths */
-static struct node *directory_node(
-	struct fs *fs, const struct document *document, const struct route *route)
-{
-	if (route_id(route) == ROUTE_ROOT) {
-		return fs->root;
-	}
-	struct node *parent = directory_node(fs, document, &routes[route->parent]);
-	const char *key = route->name ? NULL : bound_to(document, route->variable);
-	char *name = key ? name_encode(key) : NULL;
-	const char *found = name ? name : route->name;
-	struct node *node = parent && found ? node_find(parent, found) : NULL;
-	free(name);
-	return node;
-}
-
-void tree_forget_item(struct fs *fs, const struct item *item)
-{
-	for (unsigned i = 1; i < ROUTES; i++) {
-		if (routes[i].name || routes[i].document != item->document->kind) {
-			continue;
-		}
-		struct node *dir = directory_node(fs, item->document, &routes[routes[i].parent]);
-		char *name = name_encode(item->name);
-		if (dir && name) {
-			notify_entry(fs, dir, name);
-		}
-		free(name);
-	}
-}
-
-int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
-{
-	*ret_valid_ms = op->fs->options->ttl[TTL_TOPOLOGY];
-	struct document *listing = tree_listing(op->fs, dir);
-	if (listing && !listing->fetched_at) {
-		int result = document_need(op, listing);
-		/* A directory can be looked at although its names cannot be had now. */
-		*ret_valid_ms = 0;
-		return result == OP_WAIT || result == -ENOENT ? result : 0;
-	}
-	if (!route_has_folder(dir->route)) {
-		return 0;
-	}
-	struct folder *folder = folder_find(op->fs, dir);
-	*ret_valid_ms = 0;
-	if (folder && folder->made) {
-		return 0;
-	}
-	struct document *document = tree_document(op->fs, dir->route->document, dir);
-	struct item *item = document ? document_find(document, dir->key) : NULL;
-	int64_t now = clock_now_ms();
-	if (!document) {
-		return -ENOMEM;
-	}
-	*ret_valid_ms = document_ttl_left(document, now);
-	if (item && *ret_valid_ms == 0) {
-		enum part_kind part = routes[dir->route->folder->main].part;
-		int result = document_need_part(op, item, part);
-		if (result == 0) {
-			*ret_valid_ms = item_ttl_left(item, part, now);
-		}
-		return result;
-	}
-	int result = document_need(op, document);
-	return result == 0 && !document_find(document, dir->key) && !folder_keeps(folder) ? -ENOENT
-											  : result;
 }

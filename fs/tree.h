@@ -16,6 +16,7 @@ struct fs;
 struct item;
 struct node;
 struct op;
+struct route;
 struct strbuf;
 
 struct found {
@@ -29,6 +30,8 @@ int tree_lookup(struct op *op, struct node *dir, const char *name, struct found 
 /* The same out of what is at hand, for one of the names that a listing gives: 0, or -errno where it
  * would have to wait. */
 int tree_peek(const struct op *op, struct node *dir, const char *name, struct found *ret_found);
+/* How long what a row shows is believed, in milliseconds; 0: it is made anew for each look. */
+int64_t tree_ttl(const struct fs *fs, const struct route *route);
 /* As it is shown now. */
 void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr);
 /* The document of a kind that a directory or what is in it shows; NULL: no memory. */
@@ -39,17 +42,27 @@ struct document *tree_listing(struct fs *fs, const struct node *dir);
 /* Makes sure that a directory's node is still there, and its listing known. 0, OP_WAIT or -errno.
  */
 int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms);
+/* The kernel looks at a directory, maybe more than once, before it reads it: what was fetched for
+ * the first look is fresh for all of that, and what could not be had is not asked for again. */
+void tree_reads_on(struct op *op, const struct node *dir);
 
-/* A directory's names as they are when it is opened. */
-struct name_list {
-	char **names;
-	unsigned char *types; /* DT_* */
-	size_t count, size;
+/* One name of a directory. */
+struct listed {
+	const char *name;
+	uint64_t ino;
+	mode_t type;   /* S_IF* */
+	uint64_t next; /* where the names behind it begin */
 };
 
-/* Without "." and "..". 0, OP_WAIT or -errno. */
-int tree_list(struct op *op, struct node *dir, struct name_list *ret_list);
-void name_list_finish(struct name_list *list);
+/* Gets a directory's names one by one; a result other than 0 ends the listing with it. */
+typedef int tree_visitor(void *arg, const struct listed *listed);
+
+/* "." and ".." and all names from a place on, 0 at first. 0, what `visit` returned, OP_WAIT (what
+ * was given is then given again) or -errno. */
+int tree_list(struct op *op, struct node *dir, uint64_t from, tree_visitor *visit, void *arg);
+/* Whether a directory's names change only with the document that lists them, or by the kernel's
+ * own doing. */
+bool tree_is_steady(struct fs *fs, struct node *dir);
 
 /* What a directory with a folder shows; NULL: it is only local, or gone. */
 struct item *tree_item(struct fs *fs, struct node *dir);
@@ -65,5 +78,7 @@ void touched_destroy(struct fs *fs);
 
 /* An item is gone: the kernel forgets its directory. */
 void tree_forget_item(struct fs *fs, const struct item *item);
+/* The names that a document lists have changed: the kernel forgets them. */
+void tree_forget_listing(const struct document *document);
 
 #endif

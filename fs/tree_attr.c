@@ -36,6 +36,15 @@ struct document *tree_listing(struct fs *fs, const struct node *dir)
 	return tree_document(fs, child->document, dir);
 }
 
+int64_t tree_ttl(const struct fs *fs, const struct route *route)
+{
+	if (!route->document) {
+		return 0;
+	}
+	bool status = route->document->cut && route->part == PART_STATUS;
+	return fs->options->ttl[status ? TTL_STATUS : route->document->ttl];
+}
+
 /* A directory's content is its names; 0: they are not known yet. */
 static uint64_t listing_hash(struct fs *fs, const struct node *dir)
 {

@@ -1,11 +1,7 @@
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fs/connectors.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
@@ -14,182 +10,201 @@
 #include "fs/op.h"
 #include "fs/question.h"
 #include "fs/route.h"
-#include "fs/topology.h"
 #include "fs/tree.h"
 
-void name_list_finish(struct name_list *list)
+/*
+ * Where a directory's names stand. A reader may go on from any place whatever has come and gone
+ * meanwhile: a name keeps its place for as long as it is there.
+ */
+#define PLACE_LITERALS 2
+#define PLACE_COMPUTED (UINT64_C(1) << 16)
+#define PLACE_ITEMS    (UINT64_C(1) << 32)
+#define PLACE_LOCAL    (UINT64_C(1) << 62)
+
+struct lister {
+	struct op *op;
+	struct node *dir;
+	uint64_t from;
+	tree_visitor *visit;
+	void *arg;
+	uint64_t counted; /* computed names so far */
+	mode_t mode;      /* theirs */
+};
+
+static int give(
+	const struct lister *lister, uint64_t place, const char *name, mode_t mode, uint64_t ino)
 {
-	for (size_t i = 0; i < list->count; i++) {
-		free(list->names[i]);
-	}
-	free(list->names);
-	free(list->types);
-	*list = (struct name_list){ 0 };
+	struct listed listed = { name, ino, mode & S_IFMT, place + 1 };
+	return place < lister->from ? 0 : lister->visit(lister->arg, &listed);
 }
 
-static int add(struct name_list *list, const char *name, unsigned char type)
+static int give_view(const struct lister *lister, uint64_t place, const char *name, mode_t mode)
 {
-	if (list->count == list->size) {
-		size_t size = list->size ? 2 * list->size : 16;
-		char **names = reallocarray(list->names, size, sizeof(*names));
-		if (!names) {
-			return -ENOMEM;
+	return place < lister->from ? 0
+				    : give(lister, place, name, mode, node_ino(lister->dir, name));
+}
+
+static int list_dots(const struct lister *lister)
+{
+	const struct node *dir = lister->dir, *parent = dir->parent ? dir->parent : dir;
+	int result = give(lister, 0, ".", S_IFDIR, dir->ino);
+	return result != 0 ? result : give(lister, 1, "..", S_IFDIR, parent->ino);
+}
+
+static int list_literals(const struct lister *lister)
+{
+	int result = 0;
+	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
+		const struct route *route = &routes[i];
+		if (&routes[route->parent] == lister->dir->route && route->name &&
+			route_is_listed(route, lister->op->fs->options)) {
+			result = give_view(lister, PLACE_LITERALS + i, route->name, route->mode);
 		}
-		list->names = names;
-		unsigned char *types = reallocarray(list->types, size, sizeof(*types));
-		if (!types) {
-			return -ENOMEM;
-		}
-		list->types = types;
-		list->size = size;
 	}
-	char *copy = strdup(name);
-	if (!copy) {
-		return -ENOMEM;
-	}
-	list->names[list->count] = copy;
-	list->types[list->count++] = type;
-	return 0;
+	return result;
 }
 
-static unsigned char type_of(mode_t mode)
+static int list_items(const struct lister *lister, const struct document *document)
 {
-	return (unsigned char)IFTODT(mode);
-}
-
-static int add_literals(
-	struct name_list *list, const struct route *dir, const struct options *options)
-{
-	int err = 0;
-	for (unsigned i = 1; i < ROUTES && err == 0; i++) {
-		if (&routes[routes[i].parent] == dir && routes[i].name &&
-			route_is_listed(&routes[i], options)) {
-			err = add(list, routes[i].name, type_of(routes[i].mode));
-		}
-	}
-	return err;
-}
-
-static int add_items(struct name_list *list, struct document *document, mode_t mode)
-{
-	int err = 0;
-	for (size_t i = 0; i < document->count && err == 0; i++) {
-		const struct item *item = document->items[i];
+	uint64_t from = lister->from > PLACE_ITEMS ? lister->from - PLACE_ITEMS : 0;
+	int result = 0;
+	for (size_t i = document_index(document, from); i < document->count && result == 0; i++) {
+		struct item *item = document->items[i];
 		char *name = name_encode(item->name);
 		if (name) {
-			err = add(list, name, type_of(mode));
-		} else {
+			result = give_view(lister, PLACE_ITEMS + item->place, name, S_IFDIR);
+		} else if (!item->unnamed) {
+			item->unnamed = true;
 			log_warn(
 				"a name of %zu bytes is too long for a file name and is left out of a listing",
 				strlen(item->name));
 		}
 		free(name);
 	}
-	return err;
+	return result;
 }
 
-static int visit(void *arg, const struct child *child)
+static int visit_child(void *arg, const struct child *child)
 {
-	struct name_list *list = arg;
-	/* The type is filled in by the caller: all computed children of a directory share one. */
-	return add(list, child->name, DT_UNKNOWN);
+	struct lister *lister = arg;
+	return give_view(lister, PLACE_COMPUTED + lister->counted++, child->name, lister->mode);
 }
 
-static int list_computed(
-	struct op *op, struct node *dir, const struct route *child, struct name_list *list)
+static int list_entries(const struct lister *lister, const struct entry *entries)
 {
-	int result = dir->route->children(op, dir, NULL, visit, list);
-	for (size_t i = 0; child && i < list->count; i++) {
-		list->types[i] = type_of(child->mode);
+	int result = 0;
+	const struct entry *entry, *next;
+	/* Giving one may be its end. */
+	for (entry = entries; entry && result == 0; entry = next) {
+		const struct node *node = entry->node;
+		next = entry->hh.next;
+		result = give(lister, PLACE_LOCAL + entry->place, entry->name, node->local->mode,
+			node->ino);
 	}
 	return result;
 }
 
-static int add_entries(struct name_list *list, const struct entry *entries)
+/* Whether a directory with a folder lists a file that the API has, if it is `there`. */
+static bool is_listed(const struct op *op, struct folder *folder, const struct route *route,
+	bool there, int64_t now)
 {
-	int err = 0;
-	for (const struct entry *entry = entries; entry && err == 0; entry = entry->hh.next) {
-		err = add(list, entry->name, type_of(entry->node->local->mode));
+	const struct slot *slot = folder ? folder_writes(folder, route, op->pid, now) : NULL;
+	if (slot) {
+		return slot->draft || (there && slot->away == AWAY_NOT);
 	}
-	return err;
+	return there && (!folder || (now >= folder->hidden_until[route->face] &&
+					    !folder_takes_files(folder, op->pid, now) &&
+					    !entry_find(folder->entries, route->name)));
 }
 
 /* The server's files, as far as they are not hidden, and the local ones. */
-static int list_folder(struct op *op, struct node *dir, struct name_list *list)
+static int list_folder(const struct lister *lister)
 {
-	struct folder *folder = folder_find(op->fs, dir);
-	int64_t now = clock_now_ms(), valid;
-	int result = tree_check_dir(op, dir, &valid);
+	struct op *op = lister->op;
+	struct folder *folder = folder_find(op->fs, lister->dir);
+	bool there = tree_item(op->fs, lister->dir) && (!folder || !folder->made);
+	int64_t now = clock_now_ms();
+	int result = 0;
 	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
 		const struct route *route = &routes[i];
-		if (&routes[route->parent] != dir->route ||
-			!route_is_listed(route, op->fs->options)) {
-			continue;
+		if (&routes[route->parent] == lister->dir->route &&
+			route_is_listed(route, op->fs->options) &&
+			is_listed(op, folder, route, there, now)) {
+			result = give_view(lister, PLACE_LITERALS + i, route->name, route->mode);
 		}
-		bool there = tree_item(op->fs, dir) && (!folder || !folder->made);
-		const struct slot *slot =
-			folder ? folder_writes(folder, route, op->pid, now) : NULL;
-		if (slot) {
-			there = slot->draft || (there && slot->away == AWAY_NOT);
-		} else if (folder) {
-			there = there && now >= folder->hidden_until[route->face] &&
-				!folder_takes_files(folder, op->pid, now) &&
-				!entry_find(folder->entries, route->name);
-		}
-		result = there ? add(list, route->name, type_of(route->mode)) : 0;
 	}
-	return result == 0 && folder ? add_entries(list, folder->entries) : result;
+	return result == 0 && folder ? list_entries(lister, folder->entries) : result;
 }
 
 /* Directories that mkdir made and no save has created yet, and those that keep what was refused. */
-static int add_made(struct op *op, struct node *dir, struct name_list *list)
+static int list_made(const struct lister *lister)
 {
-	int err = 0;
+	int result = 0;
 	struct folder *folder, *next;
-	HASH_ITER (hh, op->fs->folders, folder, next) {
+	HASH_ITER (hh, lister->op->fs->folders, folder, next) {
 		bool local = folder->made || (folder_keeps(folder) && !folder_item(folder));
-		if (local && folder->dir && folder->dir->parent == dir && err == 0) {
-			err = add(list, folder->dir->name, DT_DIR);
+		if (local && folder->dir && folder->dir->parent == lister->dir && result == 0) {
+			result = give_view(
+				lister, PLACE_LOCAL + folder->place, folder->dir->name, S_IFDIR);
 		}
-	}
-	return err;
-}
-
-static int list_items(
-	struct op *op, struct node *dir, const struct route *child, struct name_list *list)
-{
-	struct document *document = tree_document(op->fs, child->document, dir);
-	int result = document ? document_need(op, document) : -ENOMEM;
-	if (result == 0) {
-		result = add_items(list, document, child->mode);
-	}
-	return result == 0 && route_has_folder(child) ? add_made(op, dir, list) : result;
-}
-
-int tree_list(struct op *op, struct node *dir, struct name_list *ret_list)
-{
-	struct name_list list = { 0 };
-	int result;
-	if (dir->local) {
-		result = add_entries(&list, dir->local->entries);
-	} else if (route_has_folder(dir->route)) {
-		result = list_folder(op, dir, &list);
-	} else {
-		const struct route *child = route_variable_child(dir->route);
-		result = add_literals(&list, dir->route, op->fs->options);
-		if (result == 0) {
-			result = question_list_notes(op, dir, visit, &list);
-		}
-		if (result == 0 && child && child->document) {
-			result = list_items(op, dir, child, &list);
-		} else if (result == 0 && dir->route->children) {
-			result = list_computed(op, dir, child, &list);
-		}
-	}
-	if (result == 0) {
-		*ret_list = list;
-	} else {
-		name_list_finish(&list);
 	}
 	return result;
+}
+
+/* Has the names at hand before the first one is given. */
+static int prepare(struct op *op, struct node *dir, struct document *document)
+{
+	int64_t valid;
+	tree_reads_on(op, dir);
+	if (document) {
+		return document_need(op, document);
+	}
+	return route_has_folder(dir->route) ? tree_check_dir(op, dir, &valid) : 0;
+}
+
+/* Of a directory that neither is local nor has a folder. */
+static int list_fixed(struct lister *lister, const struct document *document)
+{
+	struct op *op = lister->op;
+	struct node *dir = lister->dir;
+	const struct route *child = route_variable_child(dir->route);
+	int result = list_literals(lister);
+	if (result == 0) {
+		lister->mode = S_IFREG;
+		result = question_list_notes(op, dir, visit_child, lister);
+	}
+	if (result == 0 && document) {
+		result = list_items(lister, document);
+	}
+	if (result == 0 && route_has_folder(child)) {
+		result = list_made(lister);
+	}
+	if (result == 0 && dir->route->children) {
+		lister->mode = child ? child->mode : 0;
+		result = dir->route->children(op, dir, NULL, visit_child, lister);
+	}
+	return result;
+}
+
+int tree_list(struct op *op, struct node *dir, uint64_t from, tree_visitor *visit, void *arg)
+{
+	struct lister lister = { .op = op, .dir = dir, .from = from, .visit = visit, .arg = arg };
+	struct document *document = tree_listing(op->fs, dir);
+	int result = from == 0 ? prepare(op, dir, document) : 0;
+	if (result == 0) {
+		result = list_dots(&lister);
+	}
+	if (result != 0) {
+		return result;
+	}
+	if (dir->local) {
+		return list_entries(&lister, dir->local->entries);
+	}
+	return route_has_folder(dir->route) ? list_folder(&lister) : list_fixed(&lister, document);
+}
+
+bool tree_is_steady(struct fs *fs, struct node *dir)
+{
+	return !dir->local && !dir->route->children && !question_has_notes(fs, dir) &&
+	       !(route_has_folder(dir->route) && folder_find(fs, dir));
 }
