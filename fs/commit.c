@@ -63,7 +63,6 @@ int commit_names(const struct commit *commit, struct op *op)
 	struct node *draft = commit->node;
 	const struct route *route = commit->slot->route;
 	struct found found = { .node = draft };
-	draft->local->mirrors = commit->how != SAVE_IN_PLACE;
 	if (!op || commit->how == SAVE_IN_PLACE) {
 		return 0;
 	}

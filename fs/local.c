@@ -100,7 +100,7 @@ static int reserve(struct local *local, size_t size)
 static void changed(struct local *local)
 {
 	local->changes++;
-	local->mirrors = false;
+	local->mirrors = local->has_mtime = false;
 	local->mtime = times_now(local->fs->times);
 }
 

@@ -57,8 +57,11 @@ struct local {
 	uint64_t tried;   /* the change that was last tried to be saved */
 	int failure;      /* what came of that: 0 or -errno */
 	uint64_t held;    /* the change whose create a dry run held back; 0: none */
-	bool mirrors;     /* saved by a rename: shows the attributes of what was saved */
+	bool mirrors;     /* it was saved: has the attributes of what is shown (tree_show_saved) */
 	bool stands;      /* it is its slot's draft */
+
+	/* Somebody has set it, and, of a time, not written since. */
+	bool has_mode, has_mtime;
 
 	bool spent; /* nobody could read it any more: its bytes are gone */
 };

@@ -18,6 +18,7 @@
 #include "fs/route.h"
 #include "fs/save_run.h"
 #include "fs/times.h"
+#include "fs/tree.h"
 
 #define WHY_BYTES  65536
 #define TEXT_BYTES ((size_t)4 << 20)
@@ -38,17 +39,19 @@ static void save_free(struct job *job)
 	free(save);
 }
 
-/* Makes the time of what is shown that of the draft's last write. */
-static void set_time(const struct slot *slot, struct timespec mtime)
+/* What is shown now looks as its writer left the draft, and the draft looks like it. */
+static void show_saved(const struct save *save, bool keeps_time)
 {
-	struct fs *fs = slot->folder->fs;
+	const struct commit *commit = &save->commit;
+	const struct slot *slot = commit->slot;
 	struct item *item = folder_item(slot->folder);
 	struct strbuf text = STRBUF_INIT(TEXT_BYTES);
-	if (slot->route->render(slot_shown(slot), &text) == 0) {
+	if (item && slot_shown(slot) && commit->node->local->changes == commit->change &&
+		slot->route->render(slot_shown(slot), &text) == 0) {
 		struct face *face = &item->faces[slot->route->face];
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
-		times_set(fs->times, slot->ino, face->hash, mtime);
+		tree_show_saved(save->job.fs, commit->node, slot->ino, face, keeps_time);
 	}
 	strbuf_wipe(&text);
 }
@@ -96,17 +99,14 @@ static int held_done(struct save *save)
 	struct node *draft = save->commit.node;
 	if (!save->create) {
 		show_live(save);
+		show_saved(save, false);
 		commit_settle(&save->commit);
 	} else {
 		/* Before it loses its other name. */
 		draft->local->held = save->commit.change;
 		slot_set_draft(folder_main(folder), draft);
 	}
-	int err = commit_names(&save->commit, save->job.op);
-	if (save->create) {
-		draft->local->mirrors = false;
-	}
-	return err;
+	return commit_names(&save->commit, save->job.op);
 }
 
 static int save_done(struct job *job, int err)
@@ -149,8 +149,8 @@ static int save_done(struct job *job, int err)
 	struct part *shown = slot_shown(save->commit.slot);
 	if (shown) {
 		bases_note(fs, save->commit.slot->ino, save->commit.pid, shown);
-		set_time(save->commit.slot, save->commit.node->local->mtime);
 	}
+	show_saved(save, true);
 	if (save->sent) {
 		slot_clear_refusal(folder_main(folder));
 	}
@@ -240,9 +240,7 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 	bool nothing = !save->create && !folder_is_busy(folder) &&
 		       (is_rollback(save) || changes_nothing(save));
 	if (nothing) {
-		if (slot_shown(slot) && how == SAVE_IN_PLACE) {
-			set_time(slot, draft->local->mtime);
-		}
+		show_saved(save, how == SAVE_IN_PLACE || draft->local->has_mtime);
 		commit_settle(&save->commit);
 		err = commit_names(&save->commit, op);
 		save_discard(save);

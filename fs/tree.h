@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 
 struct document;
+struct face;
 struct document_kind;
 struct fs;
 struct item;
@@ -74,6 +75,10 @@ bool tree_is_local_dir(const struct node *dir);
 /* What somebody set on a node that has no place for it (chmod, utimens on a view or a directory):
  * shown until its content changes. to_set and attr as in setattr. */
 void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, int to_set);
+/* A draft was saved, and this is shown under its inode number: it looks like that until somebody
+ * writes to it again. A mode that was set on it goes over, and with `keeps_time` its time. */
+void tree_show_saved(
+	struct fs *fs, struct node *draft, uint64_t ino, const struct face *face, bool keeps_time);
 void touched_destroy(struct fs *fs);
 
 /* An item is gone: the kernel forgets its directory. */

@@ -129,15 +129,30 @@ static void attr_local(const struct node *node, struct stat *attr)
 	attr->st_mtim = local->mtime;
 }
 
-/* A saved draft that nobody writes to any more looks like what was made of it. */
-static const struct face *saved_face(struct node *node)
+static bool is_shown_as_view(const struct node *node)
 {
-	struct local *local = node->local;
-	bool saved = local && node->route == &routes[ROUTE_CONFIG] && local->role == LOCAL_DRAFT &&
-		     local->changes == local->tried && (local->mirrors || node->writers == 0) &&
-		     folder_main(local->folder)->draft != node;
-	struct item *item = saved ? folder_item(local->folder) : NULL;
-	return item && item->faces[FACE_CONFIG].size ? &item->faces[FACE_CONFIG] : NULL;
+	const struct local *local = node->local;
+	return !local || (local->mirrors && !local->stands && local->links == 0);
+}
+
+static void attr_view(struct fs *fs, struct node *node, struct stat *attr)
+{
+	mode_t mode = node->route->mode;
+	attr->st_mode = S_ISLNK(mode) ? mode : mode & ~fs->options->umask;
+	attr->st_size = (off_t)node->size;
+	attr->st_mtim = node->mtime;
+	if (S_ISDIR(mode)) {
+		attr_directory(fs, node, attr);
+	}
+	const struct touched *touched = touched_find(fs, node->ino);
+	if (touched && touched->hash == content_hash(fs, node)) {
+		if (touched->has_mode) {
+			attr->st_mode = (mode & S_IFMT) | touched->mode;
+		}
+		if (touched->has_mtime) {
+			attr->st_mtim = touched->mtime;
+		}
+	}
 }
 
 void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
@@ -146,30 +161,10 @@ void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
 	struct stat attr = {
 		.st_ino = node->ino, .st_uid = options->uid, .st_gid = options->gid, .st_nlink = 1
 	};
-	if (node->local) {
-		attr_local(node, &attr);
-		const struct face *face = saved_face(node);
-		if (face) {
-			attr.st_size = (off_t)face->size;
-			attr.st_mtim = times_of(fs->times, node->ino, face->hash);
-		}
+	if (is_shown_as_view(node)) {
+		attr_view(fs, node, &attr);
 	} else {
-		attr.st_mode = S_ISLNK(node->route->mode) ? node->route->mode
-							  : node->route->mode & ~options->umask;
-		attr.st_size = (off_t)node->size;
-		attr.st_mtim = node->mtime;
-		if (S_ISDIR(node->route->mode)) {
-			attr_directory(fs, node, &attr);
-		}
-		struct touched *touched = touched_find(fs, node->ino);
-		if (touched && touched->hash == content_hash(fs, node)) {
-			if (touched->has_mode) {
-				attr.st_mode = (attr.st_mode & S_IFMT) | touched->mode;
-			}
-			if (touched->has_mtime) {
-				attr.st_mtim = touched->mtime;
-			}
-		}
+		attr_local(node, &attr);
 	}
 	attr.st_ctim = attr.st_atim = attr.st_mtim;
 	attr.st_blksize = IO_BYTES;
@@ -177,42 +172,75 @@ void tree_attr(struct fs *fs, struct node *node, struct stat *ret_attr)
 	*ret_attr = attr;
 }
 
-void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, int to_set)
+/* What is set on this content; NULL: no memory. */
+static struct touched *touched_of(struct fs *fs, uint64_t ino, uint64_t hash)
 {
-	bool sets_mtime = to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW);
-	struct timespec mtime =
-		to_set & FUSE_SET_ATTR_MTIME_NOW ? times_now(fs->times) : attr->st_mtim;
-	if (node->local) {
-		if (to_set & FUSE_SET_ATTR_MODE) {
-			node->local->mode = (node->local->mode & S_IFMT) | (attr->st_mode & 07777);
-		}
-		if (sets_mtime) {
-			node->local->mtime = mtime;
-		}
-		return;
-	}
-	struct touched *touched = touched_find(fs, node->ino);
-	uint64_t hash = content_hash(fs, node);
+	struct touched *touched = touched_find(fs, ino);
 	if (!touched) {
 		touched = calloc(1, sizeof(*touched));
 		if (!touched) {
-			return;
+			return NULL;
 		}
-		touched->ino = node->ino;
+		touched->ino = ino;
 		HASH_ADD(hh, fs->touched, ino, sizeof(touched->ino), touched);
 	}
 	if (touched->hash != hash) {
 		touched->hash = hash;
 		touched->has_mode = touched->has_mtime = false;
 	}
-	if (to_set & FUSE_SET_ATTR_MODE) {
-		touched->has_mode = true;
-		touched->mode = attr->st_mode & 07777;
+	return touched;
+}
+
+static void touch_mode(struct touched *touched, mode_t mode)
+{
+	touched->has_mode = true;
+	touched->mode = mode & 07777;
+}
+
+void tree_set_attr(struct fs *fs, struct node *node, const struct stat *attr, int to_set)
+{
+	bool sets_mode = to_set & FUSE_SET_ATTR_MODE;
+	bool sets_mtime = to_set & (FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_MTIME_NOW);
+	struct timespec mtime =
+		to_set & FUSE_SET_ATTR_MTIME_NOW ? times_now(fs->times) : attr->st_mtim;
+	struct local *local = node->local;
+	if (!is_shown_as_view(node)) {
+		local->has_mode |= sets_mode;
+		local->has_mtime |= sets_mtime;
+		local->mode =
+			sets_mode ? (local->mode & S_IFMT) | (attr->st_mode & 07777) : local->mode;
+		local->mtime = sets_mtime ? mtime : local->mtime;
+		return;
 	}
-	if (sets_mtime) {
+	struct touched *touched = touched_of(fs, node->ino, content_hash(fs, node));
+	if (touched && sets_mode) {
+		touch_mode(touched, attr->st_mode);
+	}
+	if (touched && sets_mtime) {
 		touched->has_mtime = true;
 		touched->mtime = mtime;
 	}
+}
+
+void tree_show_saved(
+	struct fs *fs, struct node *draft, uint64_t ino, const struct face *face, bool keeps_time)
+{
+	struct local *local = draft->local;
+	if (keeps_time) {
+		times_set(fs->times, ino, face->hash, local->mtime);
+	}
+	struct touched *touched = touched_find(fs, ino);
+	if (touched && keeps_time) {
+		touched->has_mtime = false;
+	}
+	touched = local->has_mode ? touched_of(fs, ino, face->hash) : NULL;
+	if (touched) {
+		touch_mode(touched, local->mode);
+	}
+	draft->hash = face->hash;
+	draft->size = (uint32_t)face->size;
+	draft->mtime = times_of(fs->times, ino, face->hash);
+	local->mirrors = true;
 }
 
 void touched_destroy(struct fs *fs)
