@@ -43,4 +43,9 @@
 /* listConnectV1CustomConnectorRuntimes */
 #define CLOUD_RUNTIMES "/connect/v1/custom-connector-runtimes?page_size=100"
 
+/* The telemetry API's: listing the metrics of connectors, queries, exports */
+#define CLOUD_METRICS        "/v2/metrics/cloud/descriptors/metrics?resource_type=connector&page_size=1000"
+#define CLOUD_METRICS_QUERY  "/v2/metrics/cloud/query"
+#define CLOUD_METRICS_EXPORT "/v2/metrics/cloud/export"
+
 #endif

@@ -372,3 +372,19 @@ struct json_slice json_get(struct json_slice value, const char *path)
 	}
 	return value;
 }
+
+void json_with(
+	struct json_slice object, const char *member, struct json_slice value, struct strbuf *out)
+{
+	struct json_iter iter = json_iter(object);
+	struct json_slice key, its;
+	strbuf_addc(out, '{');
+	for (const char *separator = ""; json_next(&iter, &key, &its); separator = ",") {
+		struct json_slice shown = json_is(key, member) ? value : its;
+		strbuf_adds(out, separator);
+		strbuf_add(out, key.text, key.len);
+		strbuf_addc(out, ':');
+		strbuf_add(out, shown.text, shown.len);
+	}
+	strbuf_addc(out, '}');
+}

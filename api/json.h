@@ -82,6 +82,10 @@ void json_pretty(struct json_slice value, enum json_order order, struct strbuf *
 /* The same on one line and without blanks. */
 void json_compact(struct json_slice value, enum json_order order, struct strbuf *out);
 
+/* Appends a copy of an object with one member's value replaced. */
+void json_with(
+	struct json_slice object, const char *member, struct json_slice value, struct strbuf *out);
+
 /*
  * Cuts the members of one object (or the elements of one array) out of a text while it arrives
  * in pieces of any size; holds one member at a time.

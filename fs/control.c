@@ -14,13 +14,26 @@
 
 #define LINE_BYTES 8192
 
+/* Of both engines. */
+static void count_all(const struct fs *fs, struct http_counters *ret_counters)
+{
+	struct http_counters telemetry;
+	http_counters(fs->http, ret_counters);
+	http_counters(fs->telemetry, &telemetry);
+	ret_counters->requests += telemetry.requests;
+	ret_counters->retries += telemetry.retries;
+	ret_counters->errors += telemetry.errors;
+	ret_counters->connections += telemetry.connections;
+	ret_counters->bytes += telemetry.bytes;
+}
+
 int control_status(struct op *op, const struct node *dir, struct strbuf *out)
 {
 	(void)dir;
 	const struct fs *fs = op->fs;
 	struct http_counters counters;
 	struct strbuf last = STRBUF_INIT(LINE_BYTES);
-	http_counters(fs->http, &counters);
+	count_all(fs, &counters);
 	journal_last_error(fs->journal, &last);
 	strbuf_addf(out, "{\n  \"version\": \"%s\",\n  \"url\": ", CONNECTFS_VERSION);
 	json_encode(fs->options->url, strlen(fs->options->url), out);

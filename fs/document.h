@@ -46,7 +46,9 @@ enum face_kind {
 	FACE_STATUS,
 	FACE_STATE,
 	FACES,
-	FACE_TASKS = FACES, /* not of a connector's item; told apart from the others by this */
+	/* Not of a connector's item; told apart from the others by this. */
+	FACE_TASKS = FACES,
+	FACE_METRICS,
 	FILES_OF_CONNECTOR
 };
 

@@ -21,7 +21,8 @@
 #include "fs/times.h"
 #include "fs/view.h"
 
-#define BRAKE_MS 60000
+#define BRAKE_MS     60000
+#define HIDDEN_BYTES 65536
 
 /* The main file is the directory's own. */
 static const enum route_id slot_routes[SLOTS] = { [SLOT_MAIN] = ROUTE_ROOT,
@@ -143,6 +144,7 @@ void folders_destroy(struct fs *fs)
 			slot_finish(&folder->slots[i]);
 		}
 		altering_destroy(folder->altering);
+		strbuf_finish(&folder->hidden_below);
 		entries_clear(&folder->entries);
 		node_unref(folder->dir);
 		free(folder->key);
@@ -191,6 +193,25 @@ bool folder_takes_files(const struct folder *folder, pid_t thread, int64_t now)
 {
 	return folder->made || (folder->created_at && now < folder->created_at + RESTORED_MS &&
 				       process_has(folder->creator, thread));
+}
+
+void folder_hide_below(struct folder *folder, const struct route *dir, const char *name)
+{
+	int64_t now = clock_now_ms();
+	if (now >= folder->hidden_until[dir->face]) {
+		strbuf_finish(&folder->hidden_below);
+		strbuf_init(&folder->hidden_below, HIDDEN_BYTES);
+	}
+	strbuf_addf(&folder->hidden_below, "/%s/", name);
+	folder->hidden_until[dir->face] = now + folder->fs->options->delete_delay;
+}
+
+bool folder_hides_below(const struct folder *folder, const struct route *dir, const char *name)
+{
+	cleanup(strbuf) struct strbuf marked = STRBUF_INIT(HIDDEN_BYTES);
+	strbuf_addf(&marked, "/%s/", name);
+	return clock_now_ms() < folder->hidden_until[dir->face] &&
+	       strstr(strbuf_str(&folder->hidden_below), strbuf_str(&marked));
 }
 
 void folder_touch(struct folder *folder)

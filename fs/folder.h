@@ -59,6 +59,7 @@ struct folder {
 	struct altering *altering; /* what was asked of its offsets (offsets.h); NULL: nothing */
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
 	int64_t hidden_until[FILES_OF_CONNECTOR]; /* removed files that cannot be removed */
+	struct strbuf hidden_below; /* and those of its metrics, each between two slashes */
 
 	/* Jobs take turns in the order in which they were started. */
 	unsigned jobs_started, jobs_ended;
@@ -104,6 +105,10 @@ bool folder_takes_files(const struct folder *folder, pid_t thread, int64_t now);
 int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,
 	const char *text, size_t len);
 void folder_drop(struct folder *folder, const char *name);
+/* A file of a directory that shows something more of it is hidden for the grace time; whether one
+ * is. */
+void folder_hide_below(struct folder *folder, const struct route *dir, const char *name);
+bool folder_hides_below(const struct folder *folder, const struct route *dir, const char *name);
 /* Something in the directory has changed. */
 void folder_touch(struct folder *folder);
 

@@ -189,6 +189,17 @@ static int start_engine(
 	return err < 0 ? err : http_start(*ret_http);
 }
 
+/* Both APIs are the emulator's. */
+static int use_demo(struct program *program)
+{
+	struct options *options = &program->options;
+	free(options->url);
+	free(options->telemetry_url);
+	options->url = steal(program->demo.url);
+	options->telemetry_url = strdup(options->url);
+	return options->telemetry_url ? 0 : -ENOMEM;
+}
+
 static int start_client(struct program *program)
 {
 	struct options *options = &program->options;
@@ -198,11 +209,7 @@ static int start_client(struct program *program)
 		if (err < 0) {
 			return err;
 		}
-		free(options->url);
-		free(options->telemetry_url);
-		options->url = strdup(program->demo.url);
-		options->telemetry_url = steal(program->demo.url);
-		err = options->url ? 0 : -ENOMEM;
+		err = use_demo(program);
 	}
 	err = err < 0 ? err : check_url(program, &options->url);
 	err = err < 0 ? err : check_url(program, &options->telemetry_url);

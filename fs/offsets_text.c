@@ -250,23 +250,6 @@ int offsets_compare(struct json_slice written, struct json_slice base, const cha
 	return err;
 }
 
-/* A copy of an object with one member replaced. */
-static void add_with(
-	struct json_slice object, const char *member, struct json_slice instead, struct strbuf *out)
-{
-	struct json_iter iter = json_iter(object);
-	struct json_slice key, value;
-	strbuf_addc(out, '{');
-	for (const char *separator = ""; json_next(&iter, &key, &value); separator = ",") {
-		struct json_slice shown = json_is(key, member) ? instead : value;
-		strbuf_adds(out, separator);
-		strbuf_add(out, key.text, key.len);
-		strbuf_addc(out, ':');
-		strbuf_add(out, shown.text, shown.len);
-	}
-	strbuf_addc(out, '}');
-}
-
 /* The elements of an answer, those that change with their new offsets, then what is new. */
 static void add_applied(struct json_slice array, const struct offsets *old,
 	const struct offsets *changes, struct strbuf *out)
@@ -279,7 +262,7 @@ static void add_applied(struct json_slice array, const struct offsets *old,
 		char *key = canonical(json_get(element, "partition"));
 		const struct place *change = key ? find(changes, key) : NULL;
 		strbuf_adds(out, separator);
-		add_with(element, "offset", change ? change->offset : json_get(element, "offset"),
+		json_with(element, "offset", change ? change->offset : json_get(element, "offset"),
 			out);
 		separator = ",";
 		free(key);
@@ -309,7 +292,7 @@ int offsets_apply(struct json_slice answer, struct json_slice changes, struct st
 		struct strbuf array = STRBUF_INIT(TEXT_BYTES);
 		add_applied(json_get(answer, "offsets"), &old, &wanted, &array);
 		struct json_slice instead = { strbuf_str(&array), array.len };
-		add_with(answer, "offsets", instead, out);
+		json_with(answer, "offsets", instead, out);
 		err = array.err ? array.err : out->err;
 		strbuf_finish(&array);
 	}

@@ -167,7 +167,9 @@ static int step_mkdir(struct op *op)
 		return make_folder(op, made);
 	}
 	struct found found = { 0 };
-	if (ops_fixed_route(op->node, op->name)) {
+	const struct route *route = ops_fixed_route(op->node, op->name);
+	if (route && (!S_ISDIR(route->mode) || !folder_takes_files(ops_folder(op->fs, op->node),
+						       op->pid, clock_now_ms()))) {
 		return -EPERM;
 	}
 	result = ops_create_local(op, op->mode, LOCAL_SCRATCH, &found.node);
@@ -212,12 +214,30 @@ static int step_symlink(struct op *op)
 	return result;
 }
 
+/* The folder that a directory shows something more of, as a connector's metrics are; NULL. */
+static struct folder *shown_folder(struct fs *fs, struct node *dir)
+{
+	struct node *above = dir->route && dir->route->children ? dir->parent : NULL;
+	return above && route_has_folder(above->route) ? folder_of(fs, above) : NULL;
+}
+
+/* What cannot be removed is hidden for the grace time. */
+static int hide(struct folder *folder, const struct route *route)
+{
+	folder->hidden_until[route->face] = clock_now_ms() + folder->fs->options->delete_delay;
+	return 0;
+}
+
 static int step_unlink(struct op *op)
 {
 	struct fs *fs = op->fs;
 	struct node *dir = op->node;
 	if (!tree_is_local_dir(dir)) {
-		return -EPERM;
+		struct folder *shown = shown_folder(fs, dir);
+		if (shown) {
+			folder_hide_below(shown, dir->route, op->name);
+		}
+		return shown ? 0 : -EPERM;
 	}
 	struct folder *folder = ops_folder(fs, dir);
 	const struct route *route = ops_fixed_route(dir, op->name);
@@ -236,8 +256,7 @@ static int step_unlink(struct op *op)
 	}
 	struct slot *slot = folder_writes(folder, route, op->pid, now);
 	if (!slot) {
-		folder->hidden_until[route->face] = now + fs->options->delete_delay;
-		return 0;
+		return hide(folder, route);
 	}
 	if (slot->away != AWAY_NOT || (folder->made && !slot->draft)) {
 		return -ENOENT;
@@ -255,11 +274,23 @@ static int step_unlink(struct op *op)
 	return at_once ? removal_start(op, folder) : err;
 }
 
+/* It counts as empty while files in it are hidden; then it is hidden as well. */
+static int rmdir_shown(struct op *op, const struct route *route)
+{
+	struct folder *folder = ops_folder(op->fs, op->node);
+	if (!S_ISDIR(route->mode)) {
+		return -ENOTDIR;
+	}
+	return clock_now_ms() < folder->hidden_until[route->face] ? hide(folder, route)
+								  : -ENOTEMPTY;
+}
+
 static int rmdir_local(struct op *op)
 {
 	struct entry *entry = entry_find(*ops_entries(op->fs, op->node), op->name);
+	const struct route *route = ops_fixed_route(op->node, op->name);
 	if (!entry) {
-		return ops_fixed_route(op->node, op->name) ? -ENOTDIR : -ENOENT;
+		return route ? rmdir_shown(op, route) : -ENOENT;
 	}
 	if (!S_ISDIR(entry->node->local->mode)) {
 		return -ENOTDIR;

@@ -22,6 +22,7 @@
 #define VIEW_BYTES ((size_t)256 << 20)
 #define WHY_BYTES  65536
 #define NAME_BYTES 256
+#define PAGES_MAX  500
 
 enum note { NOTE_ERROR, NOTE_REJECTED, NOTES };
 
@@ -124,6 +125,8 @@ void question_destroy(struct question *question)
 	if (question) {
 		config_finish(&question->hidden);
 		strbuf_wipe(&question->why);
+		strbuf_wipe(&question->body);
+		strbuf_wipe(&question->data);
 		part_unref(question->answer);
 		free(question->target);
 		free(question);
@@ -342,7 +345,49 @@ static int end(struct question *question, int err)
 	return err;
 }
 
-/* Takes the text of an answer in. 0 or -errno. */
+/* Keeps the elements of a page; those of all pages are one array. */
+static int keep_page(struct question *question, struct json_slice page)
+{
+	struct json_slice data = json_get(page, "data"), element;
+	if (json_type(data) != JSON_ARRAY) {
+		return -EBADMSG;
+	}
+	struct json_iter iter = json_iter(data);
+	while (json_next(&iter, NULL, &element)) {
+		strbuf_addc(&question->data, question->data.len > 0 ? ',' : '[');
+		strbuf_add(&question->data, element.text, element.len);
+	}
+	return ++question->pages > PAGES_MAX ? -EBADMSG : question->data.err;
+}
+
+/* What is shown of the last page: with the elements of all. */
+static int show_answer(struct question *question, struct json_slice page, struct strbuf *out)
+{
+	struct strbuf whole = STRBUF_INIT(VIEW_BYTES);
+	if (question->pages > 0) {
+		int err = keep_page(question, page);
+		if (err < 0) {
+			return err;
+		}
+		strbuf_adds(&question->data, question->data.len > 0 ? "]" : "[]");
+		struct json_slice all = { strbuf_str(&question->data), question->data.len };
+		json_with(page, "data", all, &whole);
+		page = (struct json_slice){ strbuf_str(&whole), whole.len };
+	}
+	if (!whole.err) {
+		json_pretty(page, JSON_AS_GIVEN, out);
+		strbuf_addc(out, '\n');
+	}
+	int err = whole.err;
+	strbuf_wipe(&whole);
+	return err;
+}
+
+static int send_request(struct question *question);
+
+#define MORE 1
+
+/* Takes the text of an answer in. 0, MORE (the next page was asked for) or -errno. */
 static int take_answer(struct question *question, const struct http_answer *answer)
 {
 	struct json_slice value;
@@ -350,9 +395,20 @@ static int take_answer(struct question *question, const struct http_answer *answ
 	if (err < 0 || json_type(value) != JSON_OBJECT) {
 		return -EBADMSG;
 	}
+	char *next = question->next ? question->next(value) : NULL;
+	if (next) {
+		free(question->target);
+		question->target = next;
+		err = keep_page(question, value);
+		err = err < 0 ? err : send_request(question);
+		return err < 0 ? err : MORE;
+	}
 	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-	json_pretty(value, JSON_AS_GIVEN, &text);
-	strbuf_addc(&text, '\n');
+	err = show_answer(question, value, &text);
+	if (err < 0) {
+		strbuf_wipe(&text);
+		return err;
+	}
 	question->answer = text.err ? NULL : part_create(text.buf, text.len);
 	err = text.err ? text.err : question->answer ? 0 : -ENOMEM;
 	strbuf_wipe(&text);
@@ -372,12 +428,19 @@ static void answered(struct http_answer *answer, void *arg)
 	if (answer->err == 0) {
 		answer->err = take_answer(question, answer);
 	}
+	if (answer->err == MORE) {
+		answer->err = 0;
+		fs_unlock(fs);
+		return;
+	}
 	if (answer->err < 0) {
 		journal_answer(fs->journal, http_method_name(question->method), question->target,
 			answer, &question->hidden);
 		journal_explain(answer, "It was asked", &question->hidden, &question->why);
 	}
 	question->under_way = false;
+	strbuf_wipe(&question->body);
+	strbuf_wipe(&question->data);
 	config_finish(&question->hidden);
 	end(question, answer->err);
 	ops_wake(&question->waiters);
@@ -387,22 +450,35 @@ static void answered(struct http_answer *answer, void *arg)
 	fs_unlock(fs);
 }
 
+/* The answer takes the lock, which is held here. */
+static int send_request(struct question *question)
+{
+	struct http_request request = { .method = question->method,
+		.target = question->target,
+		.body = strbuf_str(&question->body),
+		.body_len = question->body.len,
+		.safe = true,
+		.deadline = question->deadline,
+		.done = answered,
+		.arg = question };
+	return http_submit(question->http, &request, NULL);
+}
+
 int question_send(struct question *question, struct http *http, enum http_method method,
 	char *target, const struct strbuf *body)
 {
 	free(question->target);
 	question->target = target;
 	question->method = method;
-	struct http_request request = { .method = method,
-		.target = target,
-		.body = strbuf_str(body),
-		.body_len = body->len,
-		.safe = true,
-		.deadline = clock_now_ms() + question->node->fs->options->timeout,
-		.done = answered,
-		.arg = question };
-	/* The answer takes the lock, which is held here. */
-	return target ? http_submit(http, &request, NULL) : -ENOMEM;
+	question->http = http;
+	question->deadline = clock_now_ms() + question->node->fs->options->timeout;
+	question->pages = 0;
+	strbuf_wipe(&question->data);
+	strbuf_init(&question->data, VIEW_BYTES);
+	strbuf_wipe(&question->body);
+	strbuf_init(&question->body, body->len);
+	strbuf_add(&question->body, body->buf, body->len);
+	return !target ? -ENOMEM : question->body.err ? question->body.err : send_request(question);
 }
 
 static int check(struct question *question, const struct local *local)

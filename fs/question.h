@@ -32,8 +32,16 @@ struct question {
 	uid_t uid;            /* who asks */
 	struct config hidden; /* by ask: the secrets in it, to be blotted out of messages */
 	struct strbuf why;    /* by ask, for a person: why it was not sent */
-	char *target;         /* of the request under way; owned */
+	/* By ask: the target, to be freed, of the page behind one that was answered; NULL: there is
+	 * none. NULL: answers have no pages. */
+	char *(*next)(struct json_slice answer);
+	char *target; /* of the request under way; owned */
 	enum http_method method;
+	struct http *http;  /* where it is asked */
+	struct strbuf body; /* of what is asked; wiped */
+	struct strbuf data; /* the elements of the pages before this one */
+	unsigned pages;
+	int64_t deadline;
 	bool under_way;
 	struct op *waiters;
 	struct part *answer; /* as it is shown; NULL: none */

@@ -7,6 +7,7 @@
 #include "fs/connectors.h"
 #include "fs/control.h"
 #include "fs/custom.h"
+#include "fs/metrics.h"
 #include "fs/offsets.h"
 #include "fs/overview.h"
 #include "fs/plugins.h"
@@ -93,6 +94,22 @@ const struct route routes[ROUTES] = {
 		.show = SHOW_OFFSETS,
 		.compose = offsets_request_compose,
 		.save = offsets_request_save },
+	[ROUTE_METRICS] = { .parent = ROUTE_CONNECTOR,
+		.name = "metrics",
+		.mode = DIRECTORY,
+		.show = SHOW_METRICS,
+		.face = FACE_METRICS,
+		.children = metrics_children },
+	[ROUTE_METRIC] = { .parent = ROUTE_METRICS,
+		.variable = VAR_NAME,
+		.mode = READABLE,
+		.compose_child = metrics_compose },
+
+	[ROUTE_METRICS_PROM] = { .parent = ROUTE_CLUSTER,
+		.name = "metrics.prom",
+		.mode = READABLE,
+		.show = SHOW_METRICS,
+		.compose = metrics_export },
 
 	[ROUTE_TASKS] = { .parent = ROUTE_CONNECTOR,
 		.name = "tasks.json",
@@ -171,6 +188,16 @@ const struct route routes[ROUTES] = {
 		.mode = DIRECTORY,
 		.children = by_id_connectors },
 	[ROUTE_BY_ID_CONNECTOR] = { .parent = ROUTE_BY_ID, .variable = VAR_NAME, .mode = LINK },
+
+	[ROUTE_QUERIES] = { .parent = ROUTE_ROOT,
+		.name = "metrics",
+		.mode = DIRECTORY,
+		.show = SHOW_METRICS },
+	[ROUTE_QUERY] = { .parent = ROUTE_QUERIES,
+		.name = "query.json",
+		.mode = WRITABLE,
+		.compose = metrics_no_query,
+		.ask = metrics_ask },
 
 	[ROUTE_BY_NAME] = { .parent = ROUTE_ROOT,
 		.name = "by-name",

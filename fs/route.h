@@ -45,6 +45,9 @@ enum route_id {
 	ROUTE_TASKS,
 	ROUTE_OFFSETS,
 	ROUTE_OFFSETS_REQUEST,
+	ROUTE_METRICS,
+	ROUTE_METRIC,
+	ROUTE_METRICS_PROM,
 	ROUTE_PLUGINS,
 	ROUTE_PLUGIN,
 	ROUTE_PLUGIN_JSON,
@@ -61,6 +64,8 @@ enum route_id {
 	ROUTE_CUSTOM_PLUGIN_JSON,
 	ROUTE_BY_ID,
 	ROUTE_BY_ID_CONNECTOR,
+	ROUTE_QUERIES,
+	ROUTE_QUERY,
 	ROUTE_BY_NAME,
 	ROUTE_BY_NAME_ENVIRONMENT,
 	ROUTE_BY_NAME_CLUSTER,
@@ -107,6 +112,9 @@ struct route {
 	/* Files that are made of more than a part, or of none: appends the text. 0, OP_WAIT or
 	 * -errno. */
 	int (*compose)(struct op *op, const struct node *dir, struct strbuf *out);
+	/* The same for files that their directory computes, by the key of each. */
+	int (*compose_child)(
+		struct op *op, const struct node *dir, const char *key, struct strbuf *out);
 	/* Directories whose children no document lists: all, or at least the one that `only` names
 	 * if there is one. 0, OP_WAIT or -errno, or what the visitor ended the walk with. */
 	int (*children)(struct op *op, const struct node *dir, const char *only,

@@ -178,13 +178,14 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	return found_view(found, node, fresh ? 0 : ms);
 }
 
-/* A file whose text is made for each who looks. */
+/* A file whose text is made for each who looks; `key`: of one that its directory computes. */
 static int lookup_composed(struct op *op, struct node *dir, const char *name,
-	const struct route *route, struct found *found)
+	const struct route *route, const char *key, struct found *found)
 {
 	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
 	struct face face = { 0 };
-	int result = route->compose(op, dir, &text);
+	int result = route->compose ? route->compose(op, dir, &text)
+				    : route->compose_child(op, dir, key, &text);
 	struct part *part = result == 0 ? part_create(strbuf_str(&text), text.len) : NULL;
 	if (part) {
 		face.size = part->len;
@@ -207,7 +208,7 @@ static int lookup_file(struct op *op, struct node *dir, const char *name, const 
 	struct found *found)
 {
 	return route->ask       ? question_lookup(op, dir, name, route, found)
-	       : route->compose ? lookup_composed(op, dir, name, route, found)
+	       : route->compose ? lookup_composed(op, dir, name, route, NULL, found)
 				: lookup_document_file(op, dir, name, route, found);
 }
 
@@ -332,6 +333,8 @@ static int lookup_computed(struct op *op, struct node *dir, const char *name,
 	int err = result < 0 ? result : search.found ? 0 : -ENOENT;
 	if (err == 0 && S_ISDIR(route->mode)) {
 		err = lookup_directory(dir, name, route, search.key, 0, 0, found);
+	} else if (err == 0 && route->compose_child) {
+		err = lookup_composed(op, dir, name, route, search.key, found);
 	} else if (err == 0) {
 		struct face face = { 0 };
 		face.size = search.part ? search.part->len : 0;
