@@ -146,6 +146,6 @@ EDITORS = [
     kak("kak overwrite", "overwrite"),
     kak("kak replace", "replace"),
     vi("vile", "vile", r"Wrote \d+ lines", "Error closing: Invalid argument"),
-    vi("nvi", "nvi", r"\d+ characters", "config.json: Invalid argument"),
+    vi("nvi", "EXINIT='set recdir='$TMPDIR nvi", r"\d+ characters", "config.json: Invalid argument"),
     vi("busybox vi", "busybox vi", r"\d+L, \d+C", None),
 ]

@@ -94,7 +94,9 @@ COMMANDS = [
     command("ex -s", EX + "ex -s -N -u NONE $old", SILENT),
     command("vim -es", "vim -N -u NONE -i NONE -es -c %s/first/second/ -c wq $old", SILENT),
     command("nvim -es", EX + "nvim -es -u NONE $old", SILENT),
-    command("nvi -es", EX + "nvi -es $old", says="^Error: stderr: Inappropriate ioctl for device$"),
+    command("nvi -es", "printf '%s\\n' \"set recdir=$TMPDIR\" \"e $old\" %s/first/second/ wq | "
+            "nvi -es",
+            says="^Error: stderr: Inappropriate ioctl for device$"),
     command("emacs --batch", "emacs --batch -Q $old --eval '(replace-string \"first\" \"second\")' "
             "-f save-buffer", fails(255, "Write error.*Invalid argument"),
             says="^Mark set\nReplaced 1 occurrence\n$"),
