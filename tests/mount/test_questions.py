@@ -368,6 +368,33 @@ def test_a_link_to_an_open_question(asking):
     assert w.process.read_fd(fd) == w.answer(QUESTION)
 
 
+def test_two_threads_of_one_file(asking):
+    """While one waits for the answer, another cannot change the question; it may wait, too."""
+    w = asking()
+    w.api.fault(method="PUT", path="/validate$", delay_ms=1000)
+    program = """if True:
+        import errno, os, sys, threading
+        fd = os.open(sys.argv[1], os.O_RDWR)
+        os.write(fd, b'{"tasks.max": "0"}')
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(os.pread(fd, 1 << 20, 0)))
+                   for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        threads[0].join(0.3)
+        try:
+            os.pwrite(fd, b'{}', 0)
+        except OSError as error:
+            print(errno.errorcode[error.errno])
+        for thread in threads:
+            thread.join()
+        print(answers[0] == answers[1], answers[0].decode(), end="")
+    """
+    output = harness.run("python3", "-SE", "-c", program, w.file).output
+    assert output == "EBUSY\nTrue " + w.answer({"tasks.max": "0"}).decode()
+    assert w.asked() == [{"tasks.max": "0"}]
+
+
 # What is asked
 
 
