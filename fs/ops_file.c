@@ -247,11 +247,13 @@ static int place_in_question(const struct op *op, struct handle *handle, bool fi
 	if (first) {
 		handle->start = *offset;
 	}
-	if (*offset < handle->start) {
+	if (op->fi.flags & O_APPEND) {
+		/* The kernel's idea of its end may be that of what was shown. */
+		handle->start = *offset - handle->node->local->size;
+	} else if (*offset < handle->start) {
 		return -EINVAL;
 	}
-	bool appends = op->fi.flags & O_APPEND;
-	*offset = appends ? handle->node->local->size : *offset - handle->start;
+	*offset -= handle->start;
 	return 0;
 }
 

@@ -220,6 +220,12 @@ def test_appended(asking):
     w.api.clear()
     harness.run(f"(echo '{{'; echo '\"tasks.max\":'; echo '0}}') >>{w.file}", shell=True)
     assert w.asked() == [{"tasks.max": "0"}]
+    fd = w.process.open(w.file, os.O_WRONLY | os.O_APPEND)
+    for part, size in ((b'{"tasks', 7), (b'.max":', 13), (b"1}", 15)):
+        w.process.write_fd(fd, part)
+        assert w.process.fstat(fd).st_size == size
+    w.process.close(fd)
+    assert w.asked() == [{"tasks.max": "0"}, {"tasks.max": "1"}]
 
 
 def test_several_on_one_descriptor(asking):
@@ -414,6 +420,7 @@ def test_read_as_a_configuration(asking):
 def test_not_a_question(asking, question):
     """Refused at once; nothing is sent."""
     w = asking()
+    w.assert_clean()
     with fails(errno.EINVAL):
         w.process.write(w.file, question)
     assert w.api.calls() == []
