@@ -106,8 +106,7 @@ static struct item *find_in(struct id_index *index, const char *wanted)
 	for (; link && !found; link = table_find_next(link)) {
 		uint64_t place = table_entry(link, struct entry_of_id, link)->place;
 		struct item *item = document_from(index->document, place);
-		if (item && item->place == place && add_id(item, &id) == 0 &&
-			strcmp(strbuf_str(&id), wanted) == 0) {
+		if (item && add_id(item, &id) == 0 && strcmp(strbuf_str(&id), wanted) == 0) {
 			found = item;
 		}
 	}

@@ -128,6 +128,21 @@ def test_made_and_removed_here(work):
         w.process.lstat(by_id / made)
 
 
+def test_removed_before_the_api_is_asked_again(work):
+    """What stands in its place in the list is not taken for it."""
+    w = work()
+    by_id = w.mounted / "by-id"
+    ids = {name: w.site.get(name)["id"] for name in w.process.listdir(w.connectors)}
+    assert len(ids) == 4 and set(w.process.listdir(by_id)) == set(ids.values())
+    for name in list(ids)[:3]:
+        assert w.process.readlink(by_id / ids[name]).endswith("/" + name)
+        harness.run("rm", "-r", w.connectors / name)
+        with fails(errno.ENOENT):
+            w.process.lstat(by_id / ids.pop(name))
+        for other, its in ids.items():
+            assert w.process.readlink(by_id / its).endswith("/" + other)
+
+
 def test_created_again(work):
     """A name has another id then."""
     w = work(ttl=0.2)
