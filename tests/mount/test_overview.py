@@ -55,23 +55,23 @@ def test_for_awk(emulators, mount):
     assert states == sorted(states, key=lambda state: state != "FAILED") and states[0] == "FAILED"
 
 
-def test_a_task_that_failed(work):
-    """Counts as failed, and shows that task's trace."""
-    w = work(ttl_status=0)
+def test_what_is_not_as_usual(emulator, site, mount, process):
+    """A task that failed counts, and shows its trace; what there is not is a dash."""
     status = {"name": "plain", "type": "source",
               "connector": {"state": "RUNNING", "worker_id": "w", "trace": ""},
               "tasks": [{"id": 0, "state": "RUNNING", "worker_id": "w", "msg": ""},
                         {"id": 1, "state": "FAILED", "worker_id": "w", "msg": "task 1\nmore"},
                         {"id": 2, "state": "FAILED", "worker_id": "w", "trace": "task 2"}]}
-    bulk = json.loads(w.api.api(w.bulk[1]))
+    bulk = json.loads(emulator.api(site.base + "?expand=id,info,status"))
+    bulk = {name: bulk[name] for name in ("other", "plain")}
     bulk["plain"]["status"] = status
-    del bulk["other"]["status"]
+    del bulk["other"]["status"], bulk["other"]["info"]["type"]
     del bulk["other"]["info"]["config"]["connector.class"]
-    w.api.fault(path="/connectors$", times=-1, body_only=json.dumps(bulk))
-    lines = [line.split() for line in overview(w.process, w.mounted).splitlines()]
-    assert lines[0][2:] == ["plain", "source", "DatagenSource", "RUNNING", "1/3", "task", "1"]
-    other = next(line for line in lines if line[2] == "other")
-    assert other[3:6] == ["source", "-", "UNKNOWN"] or other[4] == "-"
+    emulator.fault(path="/connectors$", times=-1, body_only=json.dumps(bulk))
+    where = f"{site.env}  {site.cluster}"
+    assert overview(process, mount(emulator)) == (
+        f"{where}  plain  source  DatagenSource  RUNNING  1/3  task 1\n"
+        f"{where}  other  -       -              UNKNOWN  0/0\n")
 
 
 def test_what_it_costs(work):
