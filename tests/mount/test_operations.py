@@ -309,6 +309,40 @@ def _(place):
     return path, [place.get(f"/ccpm/v1/plugins/{plugin}/versions?environment={ENV}")]
 
 
+# Metrics
+
+
+@operation("listMetricsV2Descriptors")
+def _(place):
+    path = place.knows_plain() / "metrics"
+    assert "sent_records.json" in place.process.listdir(path)
+    return path, [place.get("/v2/metrics/cloud/descriptors/metrics"
+                            "?resource_type=connector&page_size=1000")]
+
+
+@operation("queryMetricsV2")
+def _(place):
+    path = place.mounts() / "metrics" / "query.json"
+    place.process.write(path, json.dumps({
+        "aggregations": [{"metric": "io.confluent.kafka.connect/sent_records"}],
+        "filter": {"field": "resource.connector.id", "op": "EQ",
+                   "value": place.site.get("plain")["id"]},
+        "granularity": "PT1M", "intervals": ["2024-05-01T10:00:00Z/PT3M"]}).encode())
+    assert len(json.loads(place.process.read(path))["data"]) == 3
+    return path, [("POST", "/v2/metrics/cloud/query")]
+
+
+@operation("exportMetricsV2")
+def _(place):
+    place.knows_plain()
+    path = place.mounted.cluster(place.site) / "metrics.prom"
+    assert place.process.read(path).startswith(b"# HELP ")
+    ids = [one["id"]["id"] for one in json.loads(place.api.api(
+        place.site.base + "?expand=id%2Cinfo")).values()]
+    return path, [place.get("/v2/metrics/cloud/export?" + "&".join(
+        f"resource.connector.id={one}" for one in ids))]
+
+
 # All of them
 
 

@@ -1,7 +1,9 @@
 """The recipes of README.md, as they stand there, on the sample account."""
 
+import json
 import pathlib
 import re
+import shutil
 
 import pytest
 
@@ -54,6 +56,48 @@ def test_from_a_template(account):
     assert account.api.bodies("POST") == [{"name": "made-up", "config": settings}]
     stored = account.site.config("made-up")
     assert {key: stored[key] for key in settings} == settings
+
+
+IN_CLUSTER = "Those below can be tried"
+
+
+def test_rewind(account):
+    """One request for the four partitions, and the phase that it is in."""
+    before = json.loads(account.api.api(account.site.of("orders-archive-s3", "/offsets")))["offsets"]
+    output = account.run(recipe(IN_CLUSTER) + recipe("Rewind a connector,"))
+    assert output == "PENDING_VALIDATION\n"
+    assert account.api.writes() == [
+        ("POST", account.site.of("orders-archive-s3", "/offsets/request"))]
+    assert account.api.bodies("POST") == [{"type": "PATCH", "offsets": [
+        {"partition": one["partition"],
+         "offset": {"kafka_offset": one["offset"]["kafka_offset"] - 1000}} for one in before]}]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("gnuplot"), reason="gnuplot is not installed")
+def test_draw(account):
+    account.run(recipe(IN_CLUSTER) + recipe("Draw the last hour's records"))
+    picture = (account.mounted.home / "records.png").read_bytes()
+    assert picture.startswith(b"\x89PNG\r\n\x1a\n") and picture.endswith(b"IEND\xaeB`\x82")
+    assert len(picture) > 2000, "an empty plot"
+    assert [path for _, path in account.api.calls() if path.startswith("/v2/")] == [
+        "/v2/metrics/cloud/descriptors/metrics?resource_type=connector&page_size=1000",
+        "/v2/metrics/cloud/query"]
+
+
+def test_feed_prometheus(account):
+    """Each metric's lines stand together behind its type, and none has a timestamp."""
+    (account.mounted.home / "textfile").mkdir()
+    account.run(recipe("Feed Prometheus' textfile collector"))
+    assert [path.name for path in (account.mounted.home / "textfile").iterdir()] == ["orders.prom"]
+    text = (account.mounted.home / "textfile" / "orders.prom").read_text()
+    names = re.findall(r"^# TYPE (\w+) gauge$", text, re.M)
+    assert len(names) == len(set(names)) == 7
+    sample = r'^(\w+)\{connector_id="c?lcc-\w+"(?:,\w+="\w+")?\} [0-9.]+$'
+    samples = re.findall(sample, text, re.M)
+    assert set(samples) == set(names)
+    assert len(samples) == sum(not line.startswith("#") for line in text.splitlines() if line)
+    assert samples == sorted(samples, key=names.index)
 
 
 def test_at_a_glance(account):
