@@ -52,6 +52,7 @@ static const char *encoded_part(const struct secrets *s)
 
 static void secrets_hide(const struct secrets *s)
 {
+	log_hide(s->key);
 	log_hide(s->secret);
 	log_hide(encoded_part(s));
 }
@@ -66,6 +67,7 @@ static void secrets_finish(struct secrets *s)
 
 static void secrets_forget(struct secrets *s)
 {
+	log_unhide(s->key);
 	log_unhide(s->secret);
 	log_unhide(encoded_part(s));
 	secrets_finish(s);

@@ -307,7 +307,8 @@ bool config_is_mask(const char *value)
 
 bool config_names_secret(const char *name)
 {
-	static const char *const words[] = { "password", "secret", "token", "credential", "key" };
+	static const char *const words[] = { "password", "passphrase", "secret", "token",
+		"credential", "key", "jaas", "user.info" };
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcasestr(name, words[i])) {
 			return true;

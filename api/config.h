@@ -57,7 +57,8 @@ int config_copy(const struct config *config, struct config *ret_copy);
 
 /* Whether a value is the API's mask of a secret: two or more asterisks and nothing else. */
 bool config_is_mask(const char *value);
-/* Whether a name sounds like a secret's: password, secret, token, credential, key. */
+/* Whether a name sounds like a secret's: password, passphrase, secret, token, credential, key,
+ * jaas, user.info. */
 bool config_names_secret(const char *name);
 /* Whether two values are the same to a user: masks of any length are. */
 bool config_same_value(const char *a, const char *b);

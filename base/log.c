@@ -107,7 +107,15 @@ static const struct hidden *hidden_at(const char *s, size_t len)
 	return longest;
 }
 
-static void add_clean(struct strbuf *line, const char *s, size_t len, bool lines)
+enum form { FORM_LINE, FORM_LINES, FORM_RAW };
+
+static bool is_escaped(char c, enum form form)
+{
+	bool control = (unsigned char)c < 0x20 || c == 0x7f;
+	return control && form != FORM_RAW && !(c == '\n' && form == FORM_LINES);
+}
+
+static void add_clean(struct strbuf *line, const char *s, size_t len, enum form form)
 {
 	for (size_t i = 0; i < len;) {
 		const struct hidden *h = hidden_at(s + i, len - i);
@@ -116,11 +124,11 @@ static void add_clean(struct strbuf *line, const char *s, size_t len, bool lines
 			i += h->len;
 			continue;
 		}
-		unsigned char c = (unsigned char)s[i++];
-		if ((c < 0x20 && !(lines && c == '\n')) || c == 0x7f) {
-			strbuf_addf(line, "\\x%02x", c);
+		char c = s[i++];
+		if (is_escaped(c, form)) {
+			strbuf_addf(line, "\\x%02x", (unsigned char)c);
 		} else {
-			strbuf_addc(line, (char)c);
+			strbuf_addc(line, c);
 		}
 	}
 }
@@ -128,7 +136,14 @@ static void add_clean(struct strbuf *line, const char *s, size_t len, bool lines
 void log_clean(const char *text, size_t len, bool lines, struct strbuf *out)
 {
 	pthread_mutex_lock(&logger.lock);
-	add_clean(out, text, len, lines);
+	add_clean(out, text, len, lines ? FORM_LINES : FORM_LINE);
+	pthread_mutex_unlock(&logger.lock);
+}
+
+void log_blot(const char *text, size_t len, struct strbuf *out)
+{
+	pthread_mutex_lock(&logger.lock);
+	add_clean(out, text, len, FORM_RAW);
 	pthread_mutex_unlock(&logger.lock);
 }
 
@@ -151,7 +166,7 @@ void log_msg(enum log_level level, const char *fmt, ...)
 		strbuf_adds(&text, "(a message too long to show)");
 	}
 	pthread_mutex_lock(&logger.lock);
-	add_clean(&line, strbuf_str(&text), text.len, false);
+	add_clean(&line, strbuf_str(&text), text.len, FORM_LINE);
 	if (logger.syslog) {
 		syslog(priorities[level], "%s%s", words[level], strbuf_str(&line));
 	} else {

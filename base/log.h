@@ -32,6 +32,9 @@ void log_unhide(const char *secret);
  * line ends where `lines` keeps them. */
 void log_clean(const char *text, size_t len, bool lines, struct strbuf *out);
 
+/* The same with nothing escaped. */
+void log_blot(const char *text, size_t len, struct strbuf *out);
+
 void log_msg(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 #define log_error(...) log_msg(LOG_LEVEL_ERROR, __VA_ARGS__)

@@ -10,11 +10,12 @@
 #include "api/error.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fs/blot.h"
+#include "fs/secrets.h"
 
-#define LINE_BYTES       4096
-#define MESSAGE_BYTES    65536
-#define SECRET_MIN_BYTES 4
-#define SETTINGS_BYTES   65536
+#define LINE_BYTES     4096
+#define SETTINGS_BYTES 65536
+#define BODY_BYTES     ((size_t)4 << 20)
 
 struct deleted {
 	char *name;
@@ -31,6 +32,7 @@ struct ring {
 };
 
 struct journal {
+	const struct secrets *secrets; /* borrowed; NULL: no file */
 	pthread_mutex_t lock;
 	struct ring errors;                      /* lock */
 	struct ring changes;                     /* lock */
@@ -102,6 +104,11 @@ static void deleted_finish(struct deleted *deleted)
 	free(deleted->text);
 }
 
+void journal_hide(struct journal *journal, const struct secrets *secrets)
+{
+	journal->secrets = secrets;
+}
+
 void journal_destroy(struct journal *journal)
 {
 	if (!journal) {
@@ -170,61 +177,48 @@ void journal_change(struct journal *journal, const char *what, enum http_method 
 	strbuf_finish(&text);
 }
 
-/* Replaces every occurrence of a value. */
-static void blot(struct strbuf *text, const char *value)
+static void blot_one(void *arg, const char *value)
 {
-	size_t len = strlen(value);
-	if (len < SECRET_MIN_BYTES || !strstr(strbuf_str(text), value)) {
-		return;
-	}
-	struct strbuf out = STRBUF_INIT(text->max);
-	const char *at = strbuf_str(text);
-	for (const char *found; (found = strstr(at, value)); at = found + len) {
-		strbuf_add(&out, at, (size_t)(found - at));
-		strbuf_adds(&out, "***");
-	}
-	strbuf_adds(&out, at);
-	strbuf_wipe(text);
-	*text = out;
+	blot_value(arg, value);
 }
 
-static void blot_all(struct strbuf *text, const struct config *secrets)
+static void blot(const struct journal *journal, const struct config *hidden, struct strbuf *text)
 {
-	for (size_t i = 0; secrets && i < secrets->count; i++) {
-		const struct setting *setting = &secrets->settings[i];
-		if (!config_is_mask(setting->value)) {
-			struct strbuf encoded = STRBUF_INIT(MESSAGE_BYTES);
-			json_encode(setting->value, strlen(setting->value), &encoded);
-			blot(text, setting->value);
-			if (!encoded.err && encoded.len > 2) {
-				encoded.buf[encoded.len - 1] = '\0';
-				blot(text, encoded.buf + 1);
-			}
-			strbuf_wipe(&encoded);
-		}
+	for (size_t i = 0; hidden && i < hidden->count; i++) {
+		blot_value(text, hidden->settings[i].value);
 	}
+	if (journal->secrets) {
+		secrets_each(journal->secrets, blot_one, text);
+	}
+	blot_named(text, hidden);
 }
 
-void journal_clean(const char *text, size_t len, const struct config *secrets, struct strbuf *out)
+void journal_clean(struct journal *journal, const char *text, size_t len,
+	const struct config *hidden, struct strbuf *out)
 {
-	struct strbuf clean = STRBUF_INIT(MESSAGE_BYTES);
+	struct strbuf clean = STRBUF_INIT(BODY_BYTES);
 	strbuf_add(&clean, text, len);
-	blot_all(&clean, secrets);
+	blot(journal, hidden, &clean);
 	log_clean(strbuf_str(&clean), clean.len, true, out);
 	strbuf_wipe(&clean);
 }
 
-void journal_message(
-	const struct http_answer *answer, const struct config *secrets, struct strbuf *out)
+void journal_message(struct journal *journal, const struct http_answer *answer,
+	const struct config *hidden, struct strbuf *out)
 {
-	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
-	error_message(strbuf_str(&answer->body), answer->body.len, &message);
-	journal_clean(strbuf_str(&message), message.len, secrets, out);
+	struct strbuf body = STRBUF_INIT(BODY_BYTES);
+	struct strbuf message = STRBUF_INIT(BODY_BYTES);
+	/* Before the message is taken out of it, which may cut through a secret. */
+	log_blot(strbuf_str(&answer->body), answer->body.len, &body);
+	blot(journal, hidden, &body);
+	error_message(strbuf_str(&body), body.len, &message);
+	journal_clean(journal, strbuf_str(&message), message.len, hidden, out);
 	strbuf_wipe(&message);
+	strbuf_wipe(&body);
 }
 
-void journal_explain(const struct http_answer *answer, const char *what,
-	const struct config *secrets, struct strbuf *out)
+void journal_explain(struct journal *journal, const struct http_answer *answer, const char *what,
+	const struct config *hidden, struct strbuf *out)
 {
 	if (answer->status) {
 		strbuf_addf(out, "%s: the API answered %ld.\n", what, answer->status);
@@ -232,7 +226,7 @@ void journal_explain(const struct http_answer *answer, const char *what,
 		strbuf_addf(out, "%s: the API did not answer (%s%s%s).\n", what,
 			strerror(-answer->err), answer->trouble[0] ? ": " : "", answer->trouble);
 	}
-	journal_message(answer, secrets, out);
+	journal_message(journal, answer, hidden, out);
 	if (out->len > 0 && out->buf[out->len - 1] != '\n') {
 		strbuf_addc(out, '\n');
 	}
@@ -242,11 +236,11 @@ void journal_explain(const struct http_answer *answer, const char *what,
 }
 
 void journal_answer(struct journal *journal, const char *method, const char *target,
-	const struct http_answer *answer, const struct config *secrets)
+	const struct http_answer *answer, const struct config *hidden)
 {
-	struct strbuf message = STRBUF_INIT(MESSAGE_BYTES);
+	struct strbuf message = STRBUF_INIT(BODY_BYTES);
 	struct strbuf status = STRBUF_INIT(1024);
-	journal_message(answer, secrets, &message);
+	journal_message(journal, answer, hidden, &message);
 	if (message.len > 1024) {
 		message.len = 1024;
 		message.buf[1024] = '\0';

@@ -19,30 +19,34 @@
 #define JOURNAL_CHANGES_BYTES ((size_t)1 << 20)
 
 struct journal;
+struct secrets;
 
 struct journal *journal_create(void);
 void journal_destroy(struct journal *journal);
+/* Before any other thread uses it: what no text of the API may repeat. Borrowed. */
+void journal_hide(struct journal *journal, const struct secrets *secrets);
 
 /* One line, logged as a warning and kept. */
 void journal_error(struct journal *journal, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
-/* The same for an answer that is an error: method, target, status, message, request id. The values
- * of `secrets` (NULL: none) that are secret are blotted out of the message. */
+/* The same for an answer that is an error: method, target, status, message, request id. For
+ * `hidden` see journal_clean. */
 void journal_answer(struct journal *journal, const char *method, const char *target,
-	const struct http_answer *answer, const struct config *secrets);
+	const struct http_answer *answer, const struct config *hidden);
 
-/* Appends the API's message of an answer, the secret values of `secrets` and the credentials
- * blotted out. */
-void journal_message(
-	const struct http_answer *answer, const struct config *secrets, struct strbuf *out);
+/* Appends a text of the API as it may be repeated: without the values of `hidden` (NULL: none), of
+ * the secrets file and of the credentials, and whatever stands behind the names of `hidden` or
+ * behind those that sound like a secret's; what is not printable is escaped. */
+void journal_clean(struct journal *journal, const char *text, size_t len,
+	const struct config *hidden, struct strbuf *out);
+
+/* The same for the API's message of an answer. */
+void journal_message(struct journal *journal, const struct http_answer *answer,
+	const struct config *hidden, struct strbuf *out);
 
 /* Appends, for a person, what became of a request: `what` says which one. */
-void journal_explain(const struct http_answer *answer, const char *what,
-	const struct config *secrets, struct strbuf *out);
-
-/* Appends a text of the API, the secret values of `secrets` (NULL: none) and the credentials
- * blotted out, what is not printable escaped. */
-void journal_clean(const char *text, size_t len, const struct config *secrets, struct strbuf *out);
+void journal_explain(struct journal *journal, const struct http_answer *answer, const char *what,
+	const struct config *hidden, struct strbuf *out);
 
 /* What was changed, or in a dry run would have been: one log line, kept with the request and a line
  * for each setting. None of these may hold a secret. */

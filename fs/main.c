@@ -18,6 +18,7 @@
 #include "fs/control.h"
 #include "fs/demo.h"
 #include "fs/fs.h"
+#include "fs/journal.h"
 #include "fs/ops.h"
 #include "fs/options.h"
 #include "fs/secrets.h"
@@ -230,6 +231,7 @@ static int start_fs(struct program *program)
 		fs_create(options, program->auth, program->http, program->telemetry, &program->fs);
 	if (err == 0 && options->secrets) {
 		err = secrets_load(options->secrets, &program->fs->secrets, &program->why);
+		journal_hide(program->fs->journal, program->fs->secrets);
 	}
 	return err < 0 ? err : fs_check(program->fs, &program->why);
 }

@@ -115,7 +115,7 @@ static void fail(struct folder *folder, struct json_slice status)
 	struct strbuf text = STRBUF_INIT(WHY_BYTES);
 	json_decode(message, &text);
 	strbuf_addf(&why, "%s: the offsets were not altered: ", folder->name);
-	journal_clean(strbuf_str(&text), text.len, NULL, &why);
+	journal_clean(folder->fs->journal, strbuf_str(&text), text.len, NULL, &why);
 	strbuf_finish(&text);
 	journal_error(folder->fs->journal, "%s", strbuf_str(&why));
 	strbuf_addf(&why, "\nWhat was asked for is in %s.rejected.\n", altering->slot->route->name);

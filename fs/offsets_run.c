@@ -111,7 +111,8 @@ int alter_run(struct job *job)
 		bool again = change->undecided || is_passing(&answer);
 		if (!again || !job_pause(job, tries, &answer)) {
 			journal_answer(job->fs->journal, "POST", target, &answer, NULL);
-			journal_explain(&answer, "The offsets were not altered", NULL, &alter->why);
+			journal_explain(job->fs->journal, &answer, "The offsets were not altered",
+				NULL, &alter->why);
 			return err;
 		}
 	}

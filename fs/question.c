@@ -436,7 +436,8 @@ static void answered(struct http_answer *answer, void *arg)
 	if (answer->err < 0) {
 		journal_answer(fs->journal, http_method_name(question->method), question->target,
 			answer, &question->hidden);
-		journal_explain(answer, "It was asked", &question->hidden, &question->why);
+		journal_explain(
+			fs->journal, answer, "It was asked", &question->hidden, &question->why);
 	}
 	question->under_way = false;
 	strbuf_wipe(&question->body);

@@ -98,7 +98,7 @@ static int removal_run(struct job *job)
 		if (same < 0) {
 			strbuf_addf(&removal->why, "%s: not removed (%s)\n", folder->name,
 				strerror(-err));
-			journal_message(&answer, NULL, &removal->why);
+			journal_message(job->fs->journal, &answer, NULL, &removal->why);
 			strbuf_addc(&removal->why, '\n');
 			return err;
 		}

@@ -16,7 +16,7 @@
 void save_explain(struct save *save, const char *what, const struct http_answer *answer)
 {
 	save->told = true;
-	journal_explain(answer, what, &save->hidden, &save->why);
+	journal_explain(save->job.fs->journal, answer, what, &save->hidden, &save->why);
 }
 
 static void explain_noun(

@@ -48,7 +48,8 @@ static void add_verdict(struct save *save, struct json_slice verdict)
 	if (add_strings(json_get(verdict, "recommended_values"), ", ", CHOICES_SHOWN, &choices)) {
 		strbuf_addf(&line, " (recommended: %s)", strbuf_str(&choices));
 	}
-	journal_clean(strbuf_str(&line), line.len, &save->hidden, &save->why);
+	journal_clean(
+		save->job.fs->journal, strbuf_str(&line), line.len, &save->hidden, &save->why);
 	strbuf_addc(&save->why, '\n');
 }
 

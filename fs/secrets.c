@@ -141,3 +141,20 @@ const char *secrets_get(const struct secrets *secrets, const char *connector, co
 	}
 	return secrets ? config_get(&secrets->all, setting) : NULL;
 }
+
+static void visit_all(
+	const struct config *config, void (*visit)(void *arg, const char *value), void *arg)
+{
+	for (size_t i = 0; i < config->count; i++) {
+		visit(arg, config->settings[i].value);
+	}
+}
+
+void secrets_each(
+	const struct secrets *secrets, void (*visit)(void *arg, const char *value), void *arg)
+{
+	visit_all(&secrets->all, visit, arg);
+	for (size_t i = 0; i < secrets->count; i++) {
+		visit_all(&secrets->connectors[i].values, visit, arg);
+	}
+}

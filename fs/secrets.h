@@ -13,5 +13,8 @@ int secrets_load(const char *path, struct secrets **ret_secrets, struct strbuf *
 void secrets_destroy(struct secrets *secrets);
 /* The value for a connector's setting, the more specific first; NULL: none. Borrowed. */
 const char *secrets_get(const struct secrets *secrets, const char *connector, const char *setting);
+/* Calls back for every value there is. */
+void secrets_each(
+	const struct secrets *secrets, void (*visit)(void *arg, const char *value), void *arg);
 
 #endif

@@ -457,20 +457,21 @@ class Site:
 
 
 class Listener:
-    """Another host, which must never see credentials: answers every request with `body`."""
+    """Another host, which answers every request with `status` and `body`."""
 
     def __init__(self, status=200, body="{}"):
         outer = self
         self.seen = []
+        self.status, self.body = status, body
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def answer(self):
                 outer.seen.append((self.command, self.path, self.headers.get("Authorization")))
-                self.send_response(status)
+                self.send_response(outer.status)
                 self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", str(len(body)))
+                self.send_header("Content-Length", str(len(outer.body)))
                 self.end_headers()
-                self.wfile.write(body.encode())
+                self.wfile.write(outer.body.encode())
 
             do_GET = do_PUT = do_POST = do_DELETE = answer
 
