@@ -8,7 +8,7 @@
 #include "fs/part.h"
 #include "fs/process.h"
 
-#define BASES_MAX 32
+#define BASES_MAX 1024
 
 struct base {
 	pid_t pid;

@@ -37,6 +37,7 @@ int commit_init(
 		.len = local->size };
 	local->tried = local->changes;
 	local->failure = 0;
+	local->saving = false;
 	slot_is_back(slot);
 	return 0;
 }
@@ -48,6 +49,16 @@ void commit_finish(struct commit *commit)
 		free(commit->text);
 	}
 	node_unref(commit->node);
+}
+
+void commit_ended(const struct commit *commit, int err)
+{
+	struct local *local = commit->node->local;
+	if (local->tried == commit->change) {
+		local->saving = false;
+		local->failure = err;
+	}
+	ops_wake(&local->waiters);
 }
 
 void commit_settle(const struct commit *commit)
@@ -63,6 +74,10 @@ int commit_names(const struct commit *commit, struct op *op)
 	struct node *draft = commit->node;
 	const struct route *route = commit->slot->route;
 	struct found found = { .node = draft };
+	if (commit->how == SAVE_BY_RENAME && commit->slot->draft != draft) {
+		/* What stood under the name is replaced. */
+		slot_set_draft(commit->slot, NULL);
+	}
 	if (!op || commit->how == SAVE_IN_PLACE) {
 		return 0;
 	}
@@ -111,8 +126,10 @@ int commit_reject(const struct commit *commit, const struct strbuf *why, int err
 int commit_send(struct slot *slot, struct node *draft, struct job *job, struct op *op)
 {
 	struct local *local = draft->local;
+	local->saving = true;
 	int result = job_start(job, op);
 	if (result < 0) {
+		local->saving = false;
 		const struct commit lost = {
 			.slot = slot, .text = local->data, .len = local->size
 		};

@@ -28,6 +28,9 @@ int commit_init(
 	struct commit *commit, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
 void commit_finish(struct commit *commit);
 
+/* It has come to an end, with 0 or -errno: who waits for that hears of it. */
+void commit_ended(const struct commit *commit, int err);
+
 /* The draft is what the server has, or is kept elsewhere: the view stands under the name again,
  * unless somebody has written on. */
 void commit_settle(const struct commit *commit);

@@ -1,6 +1,7 @@
 #include "fs/draft.h"
 
 #include <errno.h>
+#include <utlist.h>
 
 #include "base/clock.h"
 #include "fs/bases.h"
@@ -9,6 +10,7 @@
 #include "fs/local.h"
 #include "fs/node.h"
 #include "fs/op.h"
+#include "fs/ops.h"
 #include "fs/question.h"
 #include "fs/route.h"
 #include "fs/times.h"
@@ -135,10 +137,21 @@ int draft_truncate(const struct op *op, struct node *node, pid_t pid, size_t siz
 	return err < 0 ? err : local_truncate(node->local, size);
 }
 
+static bool is_open_to_write(const struct fs *fs, const struct node *node)
+{
+	const struct handle *handle;
+	DL_FOREACH (fs->handles, handle) {
+		if (handle->node == node && handle->writes) {
+			return true;
+		}
+	}
+	return false;
+}
+
 void draft_schedule(struct fs *fs, struct node *node)
 {
 	struct slot *slot = node->local ? draft_slot(fs, node) : NULL;
-	if (slot && slot->draft == node && node->writers == 0) {
+	if (slot && slot->draft == node && !is_open_to_write(fs, node)) {
 		slot->draft_due = clock_now_ms() + fs->options->delete_delay;
 		if (slot->draft_due == 0) {
 			slot->draft_due = 1;

@@ -27,7 +27,7 @@ int draft_check(struct fs *fs, struct node *node, pid_t pid);
  */
 int draft_begin(const struct op *op, struct node *node, pid_t pid);
 int draft_truncate(const struct op *op, struct node *node, pid_t pid, size_t size);
-/* Once nobody writes any more, one that was not sent has the grace time. */
+/* Once nobody has it open to write any more, one that was not sent has the grace time. */
 void draft_schedule(struct fs *fs, struct node *node);
 
 /* Notes the base of who reads: what is shown; of somebody else's draft, its writer's. */

@@ -228,7 +228,7 @@ int folder_put(struct folder *folder, struct node *dir, const char *name, enum l
 		return -ENOMEM;
 	}
 	node->local = local_create(folder->fs, folder, role, mode & ~folder->fs->options->umask);
-	int err = node->local ? local_fill(node->local, text, len) : -ENOMEM;
+	int err = node->local ? local_keep(node->local, text, len) : -ENOMEM;
 	if (err == 0) {
 		node->ino = node_new_ino(folder->fs);
 		folder_drop(folder, name);
@@ -261,6 +261,7 @@ void folder_settle_undecided(struct folder *folder)
 		folder->route->folder->says(
 			part_json(shown), local->data ? local->data : "", local->size)) {
 		slot->undecided = false;
+		folder->made = false;
 		slot_clear_refusal(slot);
 	}
 }
@@ -296,12 +297,18 @@ bool folder_keeps(struct folder *folder)
 	return folder->kept;
 }
 
-bool removals_are_braked(struct fs *fs, int64_t now)
+bool removal_is_braked(const struct folder *folder, int64_t now)
 {
+	const struct fs *fs = folder->fs;
 	unsigned recent = fs->removals_pending;
 	unsigned max = fs->options->max_delete;
 	for (unsigned i = 0; i < sizeof(fs->removals) / sizeof(fs->removals[0]); i++) {
 		recent += fs->removals[i] && now - fs->removals[i] < BRAKE_MS;
+	}
+	if (recent >= max) {
+		journal_error(fs->journal,
+			"%s: not removed: more than %u removals within a minute (-o max_delete=)",
+			folder->name, max);
 	}
 	return recent >= max;
 }
@@ -325,10 +332,7 @@ int folder_unlink_main(struct folder *folder, int64_t now)
 	if (fs->options->no_delete) {
 		return -EPERM;
 	}
-	if (removals_are_braked(fs, now)) {
-		journal_error(fs->journal,
-			"%s: not removed: more than %u removals within a minute (-o max_delete=)",
-			folder->name, fs->options->max_delete);
+	if (removal_is_braked(folder, now)) {
 		return -EPERM;
 	}
 	slot_drop_draft(slot);

@@ -36,6 +36,7 @@ struct folder_kind {
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
 
 struct altering;
+struct job;
 struct node;
 
 struct folder {
@@ -60,6 +61,8 @@ struct folder {
 	int64_t uncached_until; /* a writer is about to open a file: give out a node of its own */
 	int64_t hidden_until[FILES_OF_CONNECTOR]; /* removed files that cannot be removed */
 	struct strbuf hidden_below; /* and those of its metrics, each between two slashes */
+
+	struct job *removal; /* under way; NULL: none is */
 
 	/* Jobs take turns in the order in which they were started. */
 	unsigned jobs_started, jobs_ended;
@@ -125,8 +128,8 @@ int folder_unlink_main(struct folder *folder, int64_t now);
  * makes one. */
 void folder_forget(struct folder *folder);
 
-/* Whether removals must be refused: more than max_delete within a minute. */
-bool removals_are_braked(struct fs *fs, int64_t now);
+/* Whether a removal must be refused, which is told then: more than max_delete within a minute. */
+bool removal_is_braked(const struct folder *folder, int64_t now);
 void removals_note(struct fs *fs, int64_t now);
 
 /* Does what is due in all folders; returns the milliseconds after which to look again, -1: never.

@@ -67,8 +67,8 @@ static int too_large(const struct local *local)
 	return sent ? -EFBIG : -ENOSPC;
 }
 
-/* Room for `size` bytes; what is new is zero. */
-static int reserve(struct local *local, size_t size)
+/* Room for `size` bytes, as long as all have not more than `total`; what is new is zero. */
+static int reserve(struct local *local, size_t size, size_t total)
 {
 	if (size <= local->allocated) {
 		return 0;
@@ -80,7 +80,7 @@ static int reserve(struct local *local, size_t size)
 	while (allocated < size) {
 		allocated *= 2;
 	}
-	if (local->fs->scratch_bytes - local->allocated + allocated > LOCAL_TOTAL_MAX) {
+	if (local->fs->scratch_bytes - local->allocated + allocated > total) {
 		return -ENOSPC;
 	}
 	char *data = calloc(1, allocated);
@@ -109,7 +109,7 @@ int local_write(struct local *local, const char *bytes, size_t len, size_t offse
 	if (offset > LOCAL_FILE_MAX || len > LOCAL_FILE_MAX - offset) {
 		return too_large(local);
 	}
-	int err = reserve(local, offset + len);
+	int err = reserve(local, offset + len, LOCAL_TOTAL_MAX);
 	if (err < 0) {
 		return err;
 	}
@@ -125,7 +125,7 @@ int local_write(struct local *local, const char *bytes, size_t len, size_t offse
 
 int local_truncate(struct local *local, size_t size)
 {
-	int err = reserve(local, size);
+	int err = reserve(local, size, LOCAL_TOTAL_MAX);
 	if (err < 0) {
 		return err;
 	}
@@ -137,9 +137,9 @@ int local_truncate(struct local *local, size_t size)
 	return 0;
 }
 
-int local_fill(struct local *local, const char *bytes, size_t len)
+static int fill(struct local *local, const char *bytes, size_t len, size_t total)
 {
-	int err = reserve(local, len);
+	int err = reserve(local, len, total);
 	if (err == 0 && len > 0) {
 		memcpy(local->data, bytes, len);
 	}
@@ -147,6 +147,16 @@ int local_fill(struct local *local, const char *bytes, size_t len)
 		local->size = len;
 	}
 	return err;
+}
+
+int local_fill(struct local *local, const char *bytes, size_t len)
+{
+	return fill(local, bytes, len, LOCAL_TOTAL_MAX);
+}
+
+int local_keep(struct local *local, const char *bytes, size_t len)
+{
+	return fill(local, bytes, len, SIZE_MAX);
 }
 
 struct entry *entry_find(struct entry *entries, const char *name)

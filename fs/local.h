@@ -20,6 +20,7 @@
 struct folder;
 struct fs;
 struct node;
+struct op;
 struct question;
 
 enum local_role {
@@ -52,13 +53,15 @@ struct local {
 	struct question *question; /* of a LOCAL_QUESTION; owned */
 
 	/* Of a draft. */
-	pid_t writer;     /* the process that last opened it to write, or wrote to it */
-	uint64_t changes; /* moves with every change */
-	uint64_t tried;   /* the change that was last tried to be saved */
-	int failure;      /* what came of that: 0 or -errno */
-	uint64_t held;    /* the change whose create a dry run held back; 0: none */
-	bool mirrors;     /* it was saved: has the attributes of what is shown (tree_show_saved) */
-	bool stands;      /* it is its slot's draft */
+	pid_t writer;       /* the process that last opened it to write, or wrote to it */
+	uint64_t changes;   /* moves with every change */
+	uint64_t tried;     /* the change that was last tried to be saved */
+	int failure;        /* what came of that: 0 or -errno */
+	bool saving;        /* and is not known yet */
+	struct op *waiters; /* for that; a utlist of ops */
+	uint64_t held;      /* the change whose create a dry run held back; 0: none */
+	bool mirrors; /* it was saved: has the attributes of what is shown (tree_show_saved) */
+	bool stands;  /* it is its slot's draft */
 
 	/* Somebody has set it, and, of a time, not written since. */
 	bool has_mode, has_mtime;
@@ -80,6 +83,8 @@ int local_truncate(struct local *local, size_t size);
 void local_wipe_unreachable(struct node *node);
 /* Replaces all its bytes without counting as a change. */
 int local_fill(struct local *local, const char *bytes, size_t len);
+/* The same above LOCAL_TOTAL_MAX too: what must not get lost. */
+int local_keep(struct local *local, const char *bytes, size_t len);
 
 struct entry *entry_find(struct entry *entries, const char *name);
 /* 0 or -ENOMEM; takes a reference on the node and counts a link. */

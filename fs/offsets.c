@@ -287,7 +287,7 @@ static int alter_done(struct job *job, int err)
 {
 	struct alter *alter = (struct alter *)job;
 	struct slot *slot = alter->commit.slot;
-	alter->commit.node->local->failure = err;
+	commit_ended(&alter->commit, err);
 	if (err < 0) {
 		commit_refuse(&alter->commit, &alter->why, err);
 		commit_settle(&alter->commit);

@@ -152,9 +152,13 @@ void op_finish(struct op *op, int err)
 void ops_wake(struct op **queue)
 {
 	struct op *waiters = *queue;
+	struct op *op;
 	*queue = NULL;
+	DL_FOREACH (waiters, op) {
+		op->queue = &waiters; /* a step may release the lock, and one be interrupted */
+	}
 	while (waiters) {
-		struct op *op = waiters;
+		op = waiters;
 		DL_DELETE(waiters, op);
 		op->queue = NULL;
 		int result = op->step(op);

@@ -187,7 +187,7 @@ static void ops_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct fs *fs = ops_fs(req);
 	(void)ino;
 	fs_lock(fs);
-	size_t used = fs->scratch_bytes;
+	size_t used = fs->scratch_bytes < LOCAL_TOTAL_MAX ? fs->scratch_bytes : LOCAL_TOTAL_MAX;
 	fs_unlock(fs);
 	struct statvfs statvfs = {
 		.f_bsize = BLOCK_BYTES,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
@@ -31,15 +32,12 @@ static int check_writable(struct fs *fs, const struct node *node)
 	return node->route->mode & 0222 ? 0 : -EACCES;
 }
 
-/* True: it was not so before. */
-static bool set_active(struct handle *handle, bool active)
+static void set_active(struct handle *handle, bool active)
 {
-	bool changes = handle->writes && handle->active != active;
-	if (changes) {
+	if (handle->writes && handle->active != active) {
 		handle->active = active;
 		handle->node->writers += active ? 1 : -1U;
 	}
-	return changes;
 }
 
 static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, bool writes)
@@ -296,6 +294,14 @@ void ops_write(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufs, off_t o
 	}
 }
 
+/* Whether nobody else is left to send a draft: a mapping's pages come with any open file. */
+static bool leaves_unsent(const struct handle *handle)
+{
+	const struct local *local = handle->node->local;
+	return handle->writes && handle->node->writers == 0 && local &&
+	       local->role == LOCAL_DRAFT && local->size > 0 && local->changes != local->tried;
+}
+
 /* Sends what a handle has written, if anything and if it is due. What was tried before is not sent
  * again, but its failure told: emacs takes an EINVAL of fsync for a filesystem without it. */
 static int commit(struct op *op, struct handle *handle)
@@ -305,8 +311,13 @@ static int commit(struct op *op, struct handle *handle)
 	if (local && local->question) {
 		return question_commit(op, node);
 	}
-	if (!handle->wrote || !local) {
+	if (!local || !(handle->wrote || leaves_unsent(handle))) {
 		return 0;
+	}
+	if (local->changes == local->tried && local->saving) {
+		/* By somebody else, or by a call of this one that was interrupted. */
+		op->deadline = clock_now_ms() + op->fs->options->timeout_write;
+		return op_wait(op, &local->waiters);
 	}
 	if (local->changes == local->tried) {
 		return local->role == LOCAL_DRAFT ? local->failure : 0;
@@ -326,11 +337,10 @@ static int commit(struct op *op, struct handle *handle)
 static int step_flush(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
-	bool stops = set_active(handle, false);
+	set_active(handle, false);
 	int result = commit(op, handle);
-	handle->wrote = false;
-	if (stops) {
-		draft_schedule(op->fs, handle->node);
+	if (!op->queue) {
+		handle->wrote = false;
 	}
 	return result;
 }
@@ -368,19 +378,20 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *handle = handle_of(fi);
 	(void)ino;
 	fs_lock(fs);
-	bool stops = set_active(handle, false);
-	const struct local *local = handle->node->local;
-	if (local && local->role == LOCAL_DRAFT && handle->wrote && local->size > 0 &&
-		local->changes != local->tried && handle->node->writers == 0) {
+	struct node *node = node_ref(handle->node);
+	set_active(handle, false);
+	if (leaves_unsent(handle)) {
 		/* Written through a mapping after the last close: nobody is left to hear of an
 		 * error. */
-		struct slot *slot = draft_slot(fs, handle->node);
-		slot->route->save(NULL, slot, handle->node, handle->pid, SAVE_IN_PLACE);
+		struct slot *slot = draft_slot(fs, node);
+		slot->route->save(NULL, slot, node, handle->pid, SAVE_IN_PLACE);
 	}
-	if (stops) {
-		draft_schedule(fs, handle->node);
-	}
+	bool wrote = handle->writes;
 	handle_destroy(fs, handle);
+	if (wrote) {
+		draft_schedule(fs, node);
+	}
+	node_unref(node);
 	fs_unlock(fs);
 	fuse_reply_err(req, 0);
 }

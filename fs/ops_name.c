@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/connectors.h"
+#include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
@@ -191,6 +192,7 @@ static int step_mknod(struct op *op)
 	}
 	result = ops_create_local(op, op->mode, LOCAL_SCRATCH, &found.node);
 	if (result == 0) {
+		draft_schedule(op->fs, found.node);
 		ops_entry(op, REPLY_ENTRY, &found);
 	}
 	return result;
@@ -209,7 +211,13 @@ static int step_symlink(struct op *op)
 	result = ops_create_local(op, S_IFLNK | 0777, LOCAL_SCRATCH, &found.node);
 	if (result == 0) {
 		result = local_fill(found.node->local, op->target, strlen(op->target));
+	}
+	if (result == 0) {
 		ops_entry(op, REPLY_ENTRY, &found);
+	} else if (found.node) {
+		struct entry **entries = ops_entries(op->fs, op->node);
+		entry_remove(entries, entry_find(*entries, op->name));
+		node_unref(found.node);
 	}
 	return result;
 }
@@ -336,7 +344,7 @@ static int step_rmdir(struct op *op)
 		return -EPERM;
 	}
 	if (slot->away != AWAY_UNLINKED) {
-		if (removals_are_braked(fs, clock_now_ms())) {
+		if (removal_is_braked(folder, clock_now_ms())) {
 			return -EPERM;
 		}
 		fs->removals_pending++;

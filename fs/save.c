@@ -114,7 +114,7 @@ static int save_done(struct job *job, int err)
 	struct save *save = (struct save *)job;
 	struct folder *folder = job->folder;
 	struct fs *fs = job->fs;
-	save->commit.node->local->failure = err;
+	commit_ended(&save->commit, err);
 	if (err < 0) {
 		if (!save->told) {
 			journal_error(fs->journal, "%s: not saved: %s", folder->name,

@@ -46,6 +46,7 @@ void slot_set_draft(struct slot *slot, struct node *node)
 		slot->away = AWAY_NOT;
 		node->local->role = LOCAL_DRAFT;
 		node->local->stands = true;
+		node->route = slot->route;
 		node->ino = node_ino(slot->folder->dir, slot->route->name);
 	}
 	if (old) {
@@ -138,6 +139,12 @@ static void draft_expires(struct slot *slot)
 	}
 	if (local->changes != 0 && local->tried == local->changes) {
 		/* Its close has failed already, and said why. */
+		slot_set_draft(slot, NULL);
+		return;
+	}
+	const struct local *rejected = slot_rejected(slot);
+	if (local->size == 0 && rejected && rejected->size > 0) {
+		/* It says nothing, and what was refused before says something. */
 		slot_set_draft(slot, NULL);
 		return;
 	}

@@ -4,6 +4,8 @@ import errno
 import json
 import re
 import shutil
+import signal
+import subprocess
 
 import canonical
 import harness
@@ -279,3 +281,21 @@ def test_dry_editor(work):
         entry(w, "update", "not sent (dry run)", w.put, f'tasks.max: "1" -> "{number}"')
         for number in (2, 3))
     w.assert_untouched()
+
+
+def test_a_rename_that_is_interrupted_in_a_dry_run(work):
+    """What would have been created is the file itself, under both names."""
+    w = work(dry_run=True, validate=True)
+    directory = w.connectors / "new"
+    w.process.mkdir(directory)
+    w.process.write(directory / "t", new_text())
+    w.api.fault(path="validate", delay_ms=1000)
+    mover = subprocess.Popen(["mv", directory / "t", directory / "config.json"],
+                             stderr=subprocess.DEVNULL, preexec_fn=harness.die_with_parent)
+    poll(lambda: any("validate" in target for _, target in w.api.calls()), 5, "a question")
+    mover.send_signal(signal.SIGINT)
+    assert mover.wait(20 * harness.SLOW) == -signal.SIGINT
+    poll(lambda: changes(w), 5, "the change that was held back")
+    text = new_text(kafka_topic="other")
+    w.process.write(directory / "t", text)
+    assert w.process.read(directory / "config.json") == text

@@ -201,3 +201,37 @@ def test_etimedout_and_not_eintr(work):
     with takes(at_most=2):
         with fails(errno.ETIMEDOUT):
             w.process.read(w.config)
+
+
+SAVE = """
+import os, signal, sys
+class Stop(Exception): pass
+def stop(*_): raise Stop
+signal.signal(signal.SIGINT, stop)
+fd = os.open(sys.argv[1], os.O_WRONLY | os.O_TRUNC)
+os.write(fd, sys.argv[2].encode())
+try:
+    os.fsync(fd)
+except Stop:
+    print("interrupted", flush=True)
+os.close(fd)
+"""
+
+
+@pytest.mark.parametrize("status", [200, 400])
+def test_close_after_an_interrupted_fsync(work, status):
+    """It waits for what fsync has begun, and tells what came of it."""
+    w = work()
+    w.api.fault(method="PUT", delay_ms=1000, **({"status": status} if status != 200 else {}))
+    text = w.changed(kafka_topic="mine")
+    saver = subprocess.Popen([sys.executable, "-SE", "-c", SAVE, w.config, text],
+                             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                             preexec_fn=harness.die_with_parent)
+    poll(lambda: w.put in w.api.calls(), 5, "a PUT")
+    saver.send_signal(signal.SIGINT)
+    output, errors = saver.communicate(timeout=20 * harness.SLOW)
+    assert output == b"interrupted\n"
+    assert (b"Invalid argument" in errors) == (status == 400)
+    assert w.api.writes() == [w.put]
+    assert w.process.read(w.config) == w.shown()
+    assert w.process.exists(w.rejected) == (status == 400)

@@ -1,7 +1,9 @@
 """Sequences in which a connector, a text or somebody else's change could get lost."""
 
 import errno
+import os
 import signal
+import stat
 import subprocess
 import sys
 
@@ -35,6 +37,19 @@ def test_many_readers_do_not_move_ones_base(work, processes):
     poll(lambda: other.read(w.config) != w.text, 5)
     for _ in range(40):
         harness.run("cat", w.config)
+    with fails(errno.ESTALE):
+        editor.write(w.config, w.changed(kafka_topic="mine"))
+    assert w.site.config("plain")["quickstart"] == "USERS"
+
+
+def test_many_processes_at_once_do_not_move_ones_base(work, processes):
+    w = work(ttl=0.2)
+    editor = processes()
+    assert editor.read(w.config) == w.text
+    theirs(w)
+    poll(lambda: w.process.read(w.config) != w.text, 5)
+    for _ in range(33):
+        processes().read(w.config)
     with fails(errno.ESTALE):
         editor.write(w.config, w.changed(kafka_topic="mine"))
     assert w.site.config("plain")["quickstart"] == "USERS"
@@ -104,3 +119,87 @@ def test_a_failed_removal_and_an_empty_list(work):
         w.process.rmdir(w.directory)
     assert w.site.get("plain") is not None
     assert w.process.read(w.config) == w.text
+
+
+def test_a_rename_replaces_what_was_left_empty(work):
+    """`> config.json`, then a whole text over it: that is what stands there, and all is well."""
+    w = work(delete_delay=0.5)
+    w.process.write(w.config, b"")
+    w.process.write(w.directory / "t", w.changed(kafka_topic="mine"))
+    w.process.rename(w.directory / "t", w.config)
+    assert w.process.read(w.config) == w.shown()
+    hold(lambda: not w.process.exists(w.error), 1)
+    assert w.api.writes() == [w.put]
+    assert w.errors() == []
+
+
+def test_a_slow_program_behind_a_redirection(work):
+    """The shell has closed a copy, the descriptor is still open: the grace time has not begun."""
+    w = work(delete_delay=0.2)
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.dup_close(fd)
+    hold(lambda: not w.process.exists(w.error), 0.6)
+    w.process.write_fd(fd, w.changed(kafka_topic="mine"))
+    w.process.close(fd)
+    assert w.api.writes() == [w.put]
+    assert w.errors() == []
+
+
+def test_readers_do_not_prolong_the_grace_time(work):
+    w = work(delete_delay=0.3)
+    w.process.write(w.config, b"")
+    poll(lambda: w.process.read(w.config) == w.text, 5)
+
+
+def test_what_is_refused_is_kept_where_scratch_is_full(work):
+    w = work()
+    for number in range(63):
+        w.process.write(w.directory / f"large{number}", bytes(1 << 20))
+    for shift in range(12, 20):
+        w.process.write(w.directory / f"small{shift}", bytes(1 << shift))
+    w.process.write(w.directory / "spare", b"x")
+    with fails(errno.ENOSPC):
+        w.process.write(w.directory / "last", b"x")
+    with fails(errno.ENOSPC):
+        w.process.symlink("target", w.directory / "link")
+    assert "link" not in w.process.listdir(w.directory)
+    w.process.unlink(w.directory / "spare")
+    w.api.fault(method="PUT", status=400)
+    text = w.changed(kafka_topic="mine")
+    with fails(errno.EINVAL):
+        w.process.write(w.config, text)
+    w.assert_refused(text, "400")
+    assert w.process.statvfs(w.directory).f_bavail == 0
+
+
+def test_an_empty_file_does_not_replace_what_was_refused(work):
+    w = work(delete_delay=0.2)
+    w.api.fault(method="PUT", status=400)
+    text = w.changed(kafka_topic="mine")
+    with fails(errno.EINVAL):
+        w.process.write(w.config, text)
+    w.process.write(w.config, b"")
+    poll(lambda: w.process.read(w.config) == w.text, 5)
+    w.assert_refused(text, "400")
+
+
+def test_a_node_that_was_made_and_never_opened(work):
+    w = work(delete_delay=0.3)
+    w.process.unlink(w.config)
+    w.process.mknod(w.config, stat.S_IFREG | 0o600)
+    assert w.process.read(w.config) == b""
+    poll(lambda: w.process.read(w.config) == w.text, 5)
+    assert w.api.writes() == []
+
+
+def test_a_mapping_beside_another_descriptor(work):
+    """Its pages come when its own descriptor is closed: the last one to be closed sends them."""
+    w = work(delete_delay=0.2)
+    mapped, other = (w.process.open(w.config, os.O_RDWR) for _ in range(2))
+    w.process.map_file("text", mapped, len(w.text))
+    w.process.close(mapped)
+    w.process.map_write("text", w.text.replace(b'"orders"', b'"ordera"'), 0)
+    w.process.unmap("text")
+    w.process.close(other)
+    assert w.api.writes() == [w.put]
+    assert w.site.config("plain")["kafka.topic"] == "ordera"
