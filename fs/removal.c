@@ -12,6 +12,7 @@
 #include "fs/fs.h"
 #include "fs/job.h"
 #include "fs/journal.h"
+#include "fs/op.h"
 #include "fs/overlay.h"
 
 #define WHY_BYTES  65536
@@ -137,6 +138,7 @@ static int removal_done(struct job *job, int err)
 	}
 	fs->removals_pending--;
 	slot->away = AWAY_NOT;
+	folder->removal = NULL;
 	if (err < 0 || job->change.held) {
 		/* It stays, with all that was taken away beside it. */
 		memset(folder->hidden_until, 0, sizeof(folder->hidden_until));
@@ -155,6 +157,9 @@ static int removal_done(struct job *job, int err)
 
 int removal_start(struct op *op, struct folder *folder)
 {
+	if (op && folder->removal && !folder->removal->op) {
+		return op_wait_job(op, folder->removal);
+	}
 	struct removal *removal = calloc(1, sizeof(*removal));
 	struct item *item = folder_item(folder);
 	struct strbuf id = STRBUF_INIT(256);
@@ -179,8 +184,10 @@ int removal_start(struct op *op, struct folder *folder)
 	}
 	/* Not again while this one is under way. */
 	folder_main(folder)->away_due = INT64_MAX;
+	folder->removal = &removal->job;
 	int result = job_start(&removal->job, op);
 	if (result < 0) {
+		folder->removal = NULL;
 		slot_is_back(folder_main(folder));
 	}
 	return result;

@@ -453,3 +453,26 @@ def test_removed_and_created_again_and_again(emulators, mount, process):
         harness.run(f"cat {mounted.connectors(site)}/*/state", shell=True)
         assert len(api.calls()) < 12, api.calls()
     assert site.config("plain")["kafka.topic"] == "orders"
+
+
+def test_rmdir_while_the_delete_is_under_way(work):
+    """It waits for that one, and sends none of its own."""
+    w = work(delete_delay=0.2)
+    w.api.fault(method="DELETE", delay_ms=1000)
+    w.process.unlink(w.config)
+    poll(lambda: w.api.writes() == [w.delete], 5, "the DELETE")
+    w.process.rmdir(w.directory)
+    assert w.site.get("plain") is None
+    assert not w.process.exists(w.directory)
+    hold(lambda: w.api.writes() == [w.delete], 0.5)
+
+
+def test_max_delete_of_a_directory_alone(work):
+    """Its file was renamed away, so that rmdir is the removal; the refusal names the option."""
+    w = work(max_delete=0)
+    w.process.rename(w.config, w.directory / "old")
+    w.process.unlink(w.directory / "old")
+    with fails(errno.EPERM):
+        w.process.rmdir(w.directory)
+    assert any("max_delete" in line for line in w.errors())
+    assert w.api.writes() == []
