@@ -142,7 +142,7 @@ static int list_made(const struct lister *lister)
 	int result = 0;
 	struct folder *folder, *next;
 	HASH_ITER (hh, lister->op->fs->folders, folder, next) {
-		bool local = folder->made || (folder_keeps(folder) && !folder_item(folder));
+		bool local = !folder_item(folder) && (folder->made || folder_keeps(folder));
 		if (local && folder->dir && folder->dir->parent == lister->dir && result == 0) {
 			result = give_view(
 				lister, PLACE_LOCAL + folder->place, folder->dir->name, S_IFDIR);

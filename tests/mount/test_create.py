@@ -507,3 +507,29 @@ def test_new_one_is_visible_to_everyone(work, processes):
     w.process.write(directory / "config.json", new_text())
     assert other.read(directory / "config.json") == w.site.shown("new")
     assert os.path.basename(directory) in other.listdir(w.connectors)
+
+
+def test_an_unanswered_create_that_turns_up(work):
+    """Refused, as nobody knows; then it is there: so is its file, and nothing was refused."""
+    w = work(ttl=0.2, timeout_write=0.5)
+    directory = new_directory(w)
+    w.api.fault(method="POST", hang=True, times=-1)
+    with fails(errno.ETIMEDOUT):
+        w.process.write(directory / "config.json", new_text())
+    assert w.process.read(directory / "config.json.rejected") == new_text()
+    w.site.create("new", json.loads(new_text()))
+    poll(lambda: w.process.listdir(w.connectors) and w.process.exists(directory / "config.json"),
+         10, "the file")
+    assert w.process.read(directory / "config.json") == w.site.shown("new")
+    assert not w.process.exists(directory / "config.json.rejected")
+    assert w.process.listdir(w.connectors).count("new") == 1
+
+
+def test_a_directory_that_somebody_else_creates(work):
+    """mkdir here, a POST elsewhere: the name is listed once."""
+    w = work(ttl=0.1)
+    new_directory(w)
+    w.site.create("new", json.loads(new_text()))
+    w.api.clear()
+    poll(lambda: w.process.listdir(w.connectors) and len(w.api.calls()) > 1, 10, "a refresh")
+    assert sorted(w.process.listdir(w.connectors)).count("new") == 1
