@@ -54,9 +54,18 @@ def test_unused_directories_vanish_with_the_mount(work, mount):
 
 
 def test_mkdir_of_what_exists(work):
-    w = work()
-    with fails(errno.EEXIST):
-        w.process.mkdir(w.directory)
+    """Of the API's, of one's own, and of what somebody else has created meanwhile."""
+    w = work(ttl=0.2, ttl_negative=0.2)
+    new_directory(w, "mine")
+    w.site.create("theirs", samples.PLAIN)
+    poll(lambda: "theirs" in w.process.listdir(w.connectors), 5)
+    before = sorted(w.process.listdir(w.connectors))
+    for name in ("plain", "mine", "theirs"):
+        with fails(errno.EEXIST):
+            w.process.mkdir(w.connectors / name)
+    assert sorted(w.process.listdir(w.connectors)) == before
+    assert w.process.read(w.connectors / "theirs" / "config.json") == w.site.shown("theirs")
+    assert w.process.read(w.config) == w.text and w.api.writes() == []
 
 
 @pytest.mark.parametrize("name", [" blank", "blank ", "back\\slash", "curly{", "curly}",

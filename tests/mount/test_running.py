@@ -328,15 +328,38 @@ def test_sigterm_while_the_api_hangs(emulator, site, mount, process, processes):
         reader.result()
 
 
-def test_unmount_while_busy(emulator, site, mount, process):
-    """fusermount3 refuses while somebody has a file open, and nothing is disturbed."""
-    mounted = mount(emulator)
-    path = mounted.connector(site, "plain") / "config.json"
-    fd = process.open(path, os.O_RDONLY)
-    result = harness.run("fusermount3", "-u", mounted.root, status=None)
-    assert result.status != 0
-    assert process.read_fd(fd) == site.shown("plain")
-    process.close(fd)
+def test_unmount_while_busy(work):
+    """Refused while somebody has a file open: what is not finished is neither sent nor lost."""
+    w = work()
+    text = w.changed(kafka_topic="ORDERS")
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, text[:100])
+    result = harness.run("fusermount3", "-u", w.mounted.root, status=1)
+    assert "busy" in result.errors
+    assert w.api.calls() == []
+    w.process.write_fd(fd, text[100:])
+    w.process.close(fd)
+    assert w.api.calls() == [w.look, w.put]
+    assert w.site.config("plain")["kafka.topic"] == "ORDERS"
+
+
+def test_lazy_unmount_while_busy(work):
+    """Out of sight at once; the daemon goes on until the last file is closed, and then ends as
+    ever: what is due is sent."""
+    w = work(delete_delay=60)
+    text = w.changed(kafka_topic="ORDERS")
+    w.process.unlink(w.connectors / "other" / "config.json")
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, text[:100])
+    harness.run("fusermount3", "-u", "-z", w.mounted.root)
+    assert not harness.is_mounted(w.mounted.root)
+    harness.hold(w.mounted.running, 0.5)
+    assert w.api.writes() == []
+    w.process.write_fd(fd, text[100:])
+    w.process.close(fd)
+    assert w.mounted.wait() == 0
+    assert w.api.writes() == [w.put, w.site.delete("other")]
+    assert w.site.config("plain")["kafka.topic"] == "ORDERS"
 
 
 def test_many_signals(emulator, site, mount, process):

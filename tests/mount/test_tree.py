@@ -79,9 +79,21 @@ def test_inside_a_connector(place, mounted, process):
     assert set(process.listdir(mounted.connector(place, "plain"))) == CONFIG_FILES
 
 
-def test_a_listing_has_dots_and_types(place, mounted):
-    output = harness.run("ls", "-apU", mounted.connectors(place)).output.split("\n")
-    assert {"./", "../", "plain/"} < set(output)
+def test_a_listing_has_dots_types_and_inodes(api, place, mounted, process):
+    """As readdir() has them: nobody needs to ask for each name."""
+    directory, regular, link = 4, 8, 10
+    name = process.listdir(mounted / "by-name")[0]
+    for path, types in (
+            (mounted.connectors(place), {directory}), (mounted.cluster(place), {directory, regular}),
+            (mounted.connector(place, "plain"), {regular}), (mounted / "by-name" / name, {link})):
+        listed = process.dirents(path)
+        assert listed.pop(".") == (process.stat(path).st_ino, directory)
+        assert listed.pop("..")[1] == directory
+        assert set(listed) == set(process.listdir(path))
+        assert {kind for _, kind in listed.values()} == types
+        for entry, (inode, kind) in listed.items():
+            status = process.lstat(path / entry)
+            assert (inode, kind) == (status.st_ino, stat.S_IFMT(status.st_mode) >> 12)
 
 
 def test_by_name(api, mounted, process):

@@ -134,6 +134,30 @@ def tree(path):
     return found
 
 
+class Dirent(ctypes.Structure):
+    _fields_ = [("ino", ctypes.c_uint64), ("off", ctypes.c_int64), ("len", ctypes.c_uint16),
+                ("type", ctypes.c_uint8), ("name", ctypes.c_char * 256)]
+
+
+LIBC.opendir.restype = ctypes.c_void_p
+LIBC.readdir.restype = ctypes.POINTER(Dirent)
+LIBC.readdir.argtypes = LIBC.closedir.argtypes = [ctypes.c_void_p]
+
+
+def dirents(path):
+    """{name: (inode, type)} as readdir() has them, the dots too."""
+    found = {}
+    stream = LIBC.opendir(os.fsencode(path))
+    if not stream:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    while entry := LIBC.readdir(stream):
+        name = os.fsdecode(ctypes.string_at(ctypes.addressof(entry.contents) + Dirent.name.offset))
+        assert name not in found, name
+        found[name] = entry.contents.ino, entry.contents.type
+    LIBC.closedir(stream)
+    return found
+
+
 def rename_with(old, new, flags):
     """renameat2: 1 is RENAME_NOREPLACE, 2 is RENAME_EXCHANGE."""
     old, new = os.fsencode(old), os.fsencode(new)
