@@ -163,14 +163,16 @@ static int read_credentials(struct program *program)
 	return auth_create(&from, &program->auth, &program->why);
 }
 
-/* Brings an URL into its one form. */
-static int check_url(struct program *program, char **url)
+/* Brings the URL of an option into its one form. */
+static int check_url(struct program *program, const char *option, char **url)
 {
 	char *checked = NULL;
+	strbuf_addf(&program->why, "%s: ", option);
 	int err = url_check_origin(*url, program->options.insecure_http, &checked, &program->why);
 	if (err == 0) {
 		free(*url);
 		*url = checked;
+		strbuf_reset(&program->why);
 	}
 	return err;
 }
@@ -212,8 +214,8 @@ static int start_client(struct program *program)
 		}
 		err = use_demo(program);
 	}
-	err = err < 0 ? err : check_url(program, &options->url);
-	err = err < 0 ? err : check_url(program, &options->telemetry_url);
+	err = err < 0 ? err : check_url(program, "--url", &options->url);
+	err = err < 0 ? err : check_url(program, "--telemetry-url", &options->telemetry_url);
 	if (err == 0) {
 		err = start_engine(program, options->url, (struct rate){ 0 }, &program->http);
 	}

@@ -327,6 +327,10 @@ static int read_offsets(struct alter *alter)
 	struct strbuf text = STRBUF_INIT(OFFSETS_BYTES);
 	struct json_slice written, base = base_of(alter, &text);
 	int err = config_object(alter->commit.text, alter->commit.len, &written, &alter->why);
+	if (err == 0 && !base.text) {
+		strbuf_adds(&alter->why, "what the offsets are now is not known");
+		err = -EIO;
+	}
 	if (err == 0) {
 		err = offsets_compare(written, base, alter->job.folder->name, &alter->changes,
 			&alter->lines, &alter->why);

@@ -108,6 +108,9 @@ int alter_run(struct job *job)
 		if (err == 0) {
 			return 0;
 		}
+		if (taken < 0) {
+			answer.err = taken;
+		}
 		bool again = change->undecided || is_passing(&answer);
 		if (!again || !job_pause(job, tries, &answer)) {
 			journal_answer(job->fs->journal, "POST", target, &answer, NULL);
