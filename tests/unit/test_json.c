@@ -485,6 +485,70 @@ static void test_pretty_of_many(void **state)
 	assert_string_equal(out.buf, wanted.buf);
 }
 
+static void test_compact(void **state)
+{
+	static const struct {
+		const char *text, *as_given, *sorted;
+	} rows[] = {
+		{ "{ }", "{}", "{}" },
+		{ "[ 1 , [ ] ]", "[1,[]]", "[1,[]]" },
+		{ "{\"b\" : 9007199254740993,\n\"\\u0061\": [{\"d\":1, \"c\":\"\\n x\"}]}",
+			"{\"b\":9007199254740993,\"a\":[{\"d\":1,\"c\":\"\\n x\"}]}",
+			"{\"a\":[{\"c\":\"\\n x\",\"d\":1}],\"b\":9007199254740993}" },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup(strbuf) struct strbuf as_given = STRBUF_INIT(1024);
+		cleanup(strbuf) struct strbuf sorted = STRBUF_INIT(1024);
+		json_compact(slice(rows[i].text), JSON_AS_GIVEN, &as_given);
+		json_compact(slice(rows[i].text), JSON_SORTED, &sorted);
+		assert_string_equal(strbuf_str(&as_given), rows[i].as_given);
+		assert_string_equal(strbuf_str(&sorted), rows[i].sorted);
+	}
+}
+
+static void test_with(void **state)
+{
+	static const struct {
+		const char *object, *wanted;
+	} rows[] = {
+		{ "{}", "{}" },
+		{ "{\"a\": 1}", "{\"a\":1}" },
+		{ "{\"a\": 1, \"m\": {\"m\": 2}, \"b\": 3}", "{\"a\":1,\"m\":[7],\"b\":3}" },
+		{ "{\"\\u006d\": 1}", "{\"\\u006d\":[7]}" },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup(strbuf) struct strbuf out = STRBUF_INIT(1024);
+		json_with(slice(rows[i].object), "m", slice("[7]"), &out);
+		assert_string_equal(strbuf_str(&out), rows[i].wanted);
+	}
+}
+
+static void test_time(void **state)
+{
+	static const struct {
+		const char *text;
+		bool good;
+		time_t seconds;
+		long nanoseconds;
+	} rows[] = {
+		{ "\"1970-01-01T00:00:00Z\"", true, 0, 0 },
+		{ "\"2024-02-20T15:14:19Z\"", true, 1708442059, 0 },
+		{ "\"2024-02-20T15:14:19.25Z\"", true, 1708442059, 250000000 },
+		{ "\"2024-02-20T15:14:19.0123456789Z\"", true, 1708442059, 12345678 },
+		{ "\"yesterday\"", false, 0, 0 },
+		{ "\"2024-02-20\"", false, 0, 0 },
+		{ "17", false, 0, 0 },
+		{ "null", false, 0, 0 },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct timespec time = { 0 };
+		assert_int_equal(json_time(slice(rows[i].text), &time), rows[i].good);
+		assert_int_equal(time.tv_sec, rows[i].seconds);
+		assert_int_equal(time.tv_nsec, rows[i].nanoseconds);
+	}
+	assert_false(json_time((struct json_slice){ NULL, 0 }, &(struct timespec){ 0 }));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +565,9 @@ int main(void)
 		cmocka_unit_test(test_encode),
 		cmocka_unit_test(test_pretty),
 		cmocka_unit_test(test_pretty_of_many),
+		cmocka_unit_test(test_compact),
+		cmocka_unit_test(test_with),
+		cmocka_unit_test(test_time),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
