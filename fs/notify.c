@@ -145,6 +145,13 @@ void notify_listing(const struct fs *fs, const struct node *dir)
 	}
 }
 
+void notify_text(const struct fs *fs, const struct node *node, const char *text, size_t len)
+{
+	struct fuse_bufvec bufs = FUSE_BUFVEC_INIT(len);
+	bufs.buf[0].mem = (char *)(uintptr_t)text;
+	fuse_lowlevel_notify_store(fs->session, ops_ino(fs, node), 0, &bufs, 0);
+}
+
 int notify_barrier(struct op *op)
 {
 	struct notice *notice = calloc(1, sizeof(*notice));

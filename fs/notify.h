@@ -5,6 +5,8 @@
 #ifndef FS_NOTIFY_H
 #define FS_NOTIFY_H
 
+#include <stddef.h>
+
 struct fs;
 struct node;
 struct notifier;
@@ -22,6 +24,10 @@ void notify_entry(struct fs *fs, const struct node *dir, const char *name);
 /* At once: the kernel forgets what it knows of a directory's names and attributes, but not the
  * entries. It waits for nothing, so this may be done anywhere. */
 void notify_listing(const struct fs *fs, const struct node *dir);
+
+/* At once: puts the text of a file into the kernel's cache. Only for a node that nobody has opened
+ * yet: the kernel locks the pages that it reads, and this would wait for them. */
+void notify_text(const struct fs *fs, const struct node *node, const char *text, size_t len);
 
 /* Under the fs's lock: the op is answered with success once all that is queued was told. OP_WAIT or
  * -ENOMEM. */

@@ -16,7 +16,8 @@ struct handle {
 	struct handle *prev, *next; /* in fs->handles */
 	struct node *node;          /* counted */
 	pid_t pid;                  /* the process that opened it to write; 0: nobody did */
-	char *text;                 /* a view's bytes as they were then; wiped */
+	bool view;                  /* shows what the node was a view of when it was opened */
+	char *text;                 /* that, once it was read; wiped */
 	size_t len;
 	bool writes;  /* opened for writing */
 	bool wrote;   /* has written since its last flush */

@@ -3,17 +3,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/local.h"
 #include "fs/node.h"
+#include "fs/notify.h"
 #include "fs/ops.h"
 #include "fs/process.h"
 #include "fs/question.h"
 #include "fs/route.h"
 
+#define ALONG_MAX  ((size_t)64 << 10)
 #define VIEW_BYTES ((size_t)256 << 20)
 
 static bool wants_write(const struct fuse_file_info *fi)
@@ -48,17 +51,7 @@ static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, b
 	}
 	handle->pid = pid;
 	handle->writes = writes;
-	if (!node->local) {
-		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = tree_render(node, &text);
-		handle->len = text.len;
-		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
-		strbuf_finish(&text);
-		if (!handle->text) {
-			handle_destroy(fs, handle);
-			return NULL;
-		}
-	}
+	handle->view = !node->local;
 	return handle;
 }
 
@@ -67,6 +60,22 @@ static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, b
 static int open_question(struct op *op, struct node *node)
 {
 	return node->local ? -ESTALE : wants_write(&op->fi) ? 0 : question_load(op, node);
+}
+
+/* Most files that are opened are read, and small: their bytes go along, so that nobody asks for
+ * them. Later openers find them in the kernel's cache. */
+static void send_along(struct op *op, struct node *node)
+{
+	bool first = !node->opened;
+	node->opened = true;
+	if (!first || !op->fi.keep_cache || node->size > ALONG_MAX) {
+		return;
+	}
+	struct strbuf text = STRBUF_INIT(ALONG_MAX);
+	if (tree_render(node, &text) == 0 && text.len == node->size) {
+		notify_text(op->fs, node, strbuf_str(&text), text.len);
+	}
+	strbuf_wipe(&text);
 }
 
 static int open_node(struct op *op, struct node *node, enum reply_kind kind)
@@ -112,6 +121,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	/* What is read is not what was written. */
 	op->fi.direct_io = writes && question_is(node);
 	op->reply.kind = kind;
+	send_along(op, node);
 	return 0;
 }
 
@@ -213,6 +223,28 @@ static int read_answer(struct op *op, struct handle *handle)
 		op, answer ? answer->text : NULL, answer ? answer->len : 0, offset - handle->start);
 }
 
+/* Most are read from the kernel's cache, or in one piece. */
+static int read_view(struct op *op, struct handle *handle)
+{
+	if (!handle->text) {
+		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+		int err = tree_render(handle->node, &text);
+		handle->len = text.len;
+		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
+		strbuf_wipe(&text);
+		if (!handle->text) {
+			return err < 0 ? err : -ENOMEM;
+		}
+	}
+	if (op->offset > 0 || handle->len > op->size) {
+		return reply_data(op, handle->text, handle->len, (size_t)op->offset);
+	}
+	op->reply = (struct reply){
+		.kind = REPLY_DATA, .len = handle->len, .owned = steal(handle->text)
+	};
+	return 0;
+}
+
 static int step_read(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
@@ -220,9 +252,10 @@ static int step_read(struct op *op)
 	if (handle->writes && question_is(handle->node)) {
 		return read_answer(op, handle);
 	}
-	bool own = handle->text && !(handle->writes && local);
-	return reply_data(op, own ? handle->text : local->data, own ? handle->len : local->size,
-		(size_t)op->offset);
+	if (handle->view && !(handle->writes && local)) {
+		return read_view(op, handle);
+	}
+	return reply_data(op, local->data, local->size, (size_t)op->offset);
 }
 
 void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
