@@ -63,8 +63,8 @@ def certificate(tmp_path_factory):
 
 
 @pytest.fixture(params=["http", "https"])
-def w(request, emulators, mount, process, certificate):
-    """The connector `plain` of an account whose every secret is known."""
+def account(request, emulators, mount, process, certificate):
+    """Mounts, with options, the connector `plain` of an account whose every secret is known."""
     if os.geteuid() != 0:
         pytest.skip("only root may look into the memory of a process that protects it")
     tls = certificate if request.param == "https" else None
@@ -72,14 +72,22 @@ def w(request, emulators, mount, process, certificate):
     secrets = api.home / "secrets.json"
     secrets.write_text(json.dumps({"kafka.api.secret": OF_FILE}))
     secrets.chmod(0o600)
-    # The emulator's control is reached as its API is: with its certificate unchecked.
     site = samples.site(api)
-    mounted = mount(api, secrets=secrets, cacert=tls[0] if tls else None, delete_delay=0.3,
-                    env={"LD_BIND_NOW": 1, "CONFLUENT_CLOUD_API_KEY": KEY,
-                         "CONFLUENT_CLOUD_API_SECRET": API_SECRET})
-    if any(end - start > 1 << 40 for start, end in regions(mounted.pid)):
-        pytest.skip("a sanitizer keeps what was freed")
-    return Work(api, site, mounted, process)
+
+    def make(**options):
+        mounted = mount(api, secrets=secrets, cacert=tls[0] if tls else None, delete_delay=0.3,
+                        env={"LD_BIND_NOW": 1, "CONFLUENT_CLOUD_API_KEY": KEY,
+                             "CONFLUENT_CLOUD_API_SECRET": API_SECRET}, **options)
+        if any(end - start > 1 << 40 for start, end in regions(mounted.pid)):
+            pytest.skip("a sanitizer keeps what was freed")
+        return Work(api, site, mounted, process)
+
+    return make
+
+
+@pytest.fixture
+def w(account):
+    return account()
 
 
 def text_with(w, secret, **settings):
@@ -222,6 +230,28 @@ def test_after_a_create(w):
     assert w.site.config("new")["kafka.api.secret"] == value("canary-created")
     assert w.site.config("other-new")["kafka.api.secret"] == OF_FILE
     assert_gone(w, "canary-created")
+
+
+@pytest.mark.parametrize("option", ["validate", "dry_run"])
+def test_after_a_save_with(account, option):
+    w = account(**{option: True})
+    save_in_place(w, text_with(w, "canary-asked", kafka_topic="ORDERS"))
+    assert_gone(w, "canary-asked")
+    if option == "validate":
+        with fails(errno.EINVAL):
+            save_in_place(w, text_with(w, "canary-invalid", quickstart="NO_SUCH"))
+        poll(lambda: copies(w.mounted, b"canary-invalid") == 1, 2)
+        harness.run("rm", w.rejected, w.error)
+        assert_gone(w, "canary-invalid")
+
+
+def test_after_a_question(w):
+    """What is asked goes with the question; the server does not repeat it, so nothing stays."""
+    path = w.mounted.cluster(w.site) / "connector-plugins" / "DatagenSource" / "validate.json"
+    w.api.fault(method="PUT", path="/validate$", status=200, body={"name": "x", "configs": []})
+    w.process.write(path, text_with(w, "canary-question"))
+    assert b"configs" in w.process.read(path)
+    assert_gone(w, "canary-question")
 
 
 def test_after_scratch(w):
