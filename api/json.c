@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define EACH_BYTE UINT64_C(0x0101010101010101)
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
@@ -89,13 +91,35 @@ static const char *check_escape(struct checker *c, const char *at)
 	return at + 6;
 }
 
+/* Nonzero where a byte of the word is below n (at most 128). */
+static uint64_t has_less(uint64_t word, uint64_t n)
+{
+	return (word - EACH_BYTE * n) & ~word & EACH_BYTE * 0x80;
+}
+
+/* Skips printable ASCII but for quotes and backslashes, eight bytes at a time. */
+static const char *skip_plain(const char *at, const char *end)
+{
+	uint64_t word;
+	while (end - at >= (ptrdiff_t)sizeof(word)) {
+		memcpy(&word, at, sizeof(word));
+		if ((word & EACH_BYTE * 0x80) || has_less(word, 0x20) ||
+			has_less(word ^ EACH_BYTE * '"', 1) ||
+			has_less(word ^ EACH_BYTE * '\\', 1)) {
+			break;
+		}
+		at += sizeof(word);
+	}
+	return at;
+}
+
 static const char *check_string(struct checker *c, const char *at)
 {
 	if (at >= c->end || *at != '"') {
 		return fail(c, at);
 	}
 	at++;
-	while (at < c->end && *at != '"') {
+	while ((at = skip_plain(at, c->end)) < c->end && *at != '"') {
 		unsigned char byte = (unsigned char)*at;
 		if (byte == '\\') {
 			at = check_escape(c, at);
@@ -266,12 +290,17 @@ enum json_type json_type(struct json_slice value)
 /* Behind the string that starts at `at`, in text that was checked. */
 static const char *skip_string(const char *at, const char *end)
 {
-	for (at++; at < end && *at != '"'; at++) {
-		if (*at == '\\') {
-			at++;
+	while ((at = memchr(at + 1, '"', (size_t)(end - at - 1)))) {
+		const char *escape = at;
+		/* The opening quote is before them all. */
+		while (escape[-1] == '\\') {
+			escape--;
+		}
+		if ((at - escape) % 2 == 0) {
+			return at + 1;
 		}
 	}
-	return at < end ? at + 1 : end;
+	return end;
 }
 
 /* Behind the value that starts at `at`, in text that was checked. */
@@ -348,6 +377,23 @@ bool json_next(struct json_iter *iter, struct json_slice *ret_key, struct json_s
 	}
 	*ret_value = value;
 	return true;
+}
+
+void json_pick(struct json_slice object, const char *const *names, struct json_slice *ret_values,
+	size_t count)
+{
+	struct json_iter iter = json_iter(object);
+	struct json_slice key, value;
+	for (size_t i = 0; i < count; i++) {
+		ret_values[i] = (struct json_slice){ NULL, 0 };
+	}
+	while (json_type(object) == JSON_OBJECT && json_next(&iter, &key, &value)) {
+		for (size_t i = 0; i < count; i++) {
+			if (!ret_values[i].text && json_is(key, names[i])) {
+				ret_values[i] = value;
+			}
+		}
+	}
 }
 
 struct json_slice json_get(struct json_slice value, const char *path)

@@ -52,6 +52,9 @@ bool json_next(struct json_iter *iter, struct json_slice *ret_key, struct json_s
 
 /* The value at a path of member names such as "metadata/next"; no value where there is none. */
 struct json_slice json_get(struct json_slice value, const char *path);
+/* Several members of an object at one go; no value where there is none. */
+void json_pick(struct json_slice object, const char *const *names, struct json_slice *ret_values,
+	size_t count);
 /* Whether a string slice holds exactly this text. */
 bool json_is(struct json_slice string, const char *text);
 /* Whether an object names one member twice; that name is appended to out. */

@@ -75,19 +75,31 @@ static int outside(struct json_cutter *cutter, const char *bytes, size_t len, si
 	return 0;
 }
 
-/* Follows strings and brackets; true at the end of a member. */
+/* Follows a string to its end; returns how many bytes it took. */
+static size_t scan_string(struct json_cutter *cutter, const char *bytes, size_t len)
+{
+	size_t i = 0;
+	while (cutter->in_string && i < len) {
+		const char *quote = cutter->escaped ? NULL : memchr(bytes + i, '"', len - i);
+		size_t end = cutter->escaped ? i + 1 : quote ? (size_t)(quote - bytes) : len;
+		size_t escapes = 0;
+		while (!cutter->escaped && end - escapes > i && bytes[end - escapes - 1] == '\\') {
+			escapes++;
+		}
+		cutter->escaped = escapes % 2 == 1;
+		if (quote) {
+			cutter->in_string = cutter->escaped;
+			cutter->escaped = false;
+			end++;
+		}
+		i = end;
+	}
+	return i;
+}
+
+/* Follows brackets and the starts of strings; true at the end of a member. */
 static bool scan(struct json_cutter *cutter, char c)
 {
-	if (cutter->in_string) {
-		if (cutter->escaped) {
-			cutter->escaped = false;
-		} else if (c == '\\') {
-			cutter->escaped = true;
-		} else if (c == '"') {
-			cutter->in_string = false;
-		}
-		return false;
-	}
 	switch (c) {
 	case '"':
 		cutter->in_string = true;
@@ -111,9 +123,10 @@ static bool scan(struct json_cutter *cutter, char c)
 /* Takes bytes up to the end of the next member, or all of them. */
 static int inside(struct json_cutter *cutter, const char *bytes, size_t len, size_t *ret_taken)
 {
-	size_t i = 0;
+	size_t i = scan_string(cutter, bytes, len);
 	while (i < len && !scan(cutter, bytes[i])) {
 		i++;
+		i += scan_string(cutter, bytes + i, len - i);
 	}
 	const char *text = bytes;
 	size_t text_len = i;

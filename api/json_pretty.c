@@ -41,6 +41,7 @@ static int members_sorted(struct json_slice object, struct member **ret_members,
 	struct json_slice key, value;
 	struct member *members = NULL;
 	size_t count = 0, size = 0;
+	bool sorted = true;
 	while (json_next(&iter, &key, &value)) {
 		if (count == size) {
 			size = size ? 2 * size : 32;
@@ -55,9 +56,11 @@ static int members_sorted(struct json_slice object, struct member **ret_members,
 		if (memchr(key.text, '\\', key.len)) {
 			json_decode(key, &members[count].decoded);
 		}
+		sorted = sorted &&
+			 (count == 0 || compare_members(&members[count - 1], &members[count]) <= 0);
 		count++;
 	}
-	if (count > 0) {
+	if (!sorted) {
 		qsort(members, count, sizeof(*members), compare_members);
 	}
 	*ret_members = members;
@@ -99,12 +102,13 @@ static void new_line(unsigned depth, struct strbuf *out)
 	if (depth == COMPACT) {
 		return;
 	}
-	static const char blanks[] = "                                ";
-	strbuf_addc(out, '\n');
-	for (size_t left = (size_t)depth * 2; left > 0;) {
-		size_t some = left < sizeof(blanks) - 1 ? left : sizeof(blanks) - 1;
-		strbuf_add(out, blanks, some);
-		left -= some;
+	static const char line[] = "\n                                ";
+	size_t left = (size_t)depth * 2 + 1;
+	size_t some = left < sizeof(line) - 1 ? left : sizeof(line) - 1;
+	strbuf_add(out, line, some);
+	while ((left -= some) > 0) {
+		some = left < sizeof(line) - 2 ? left : sizeof(line) - 2;
+		strbuf_add(out, line + 1, some);
 	}
 }
 

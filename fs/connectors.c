@@ -15,6 +15,8 @@
 #include "fs/fs.h"
 #include "fs/overlay.h"
 
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
 #define STATE_BYTES 32
 
 static int cut_connector(struct stage *stage, const char *name, struct json_slice value);
@@ -63,11 +65,15 @@ static void add_info(struct strbuf *text, struct json_slice id, struct json_slic
 		strbuf_add(text, id.text, id.len);
 		separator = ",";
 	}
-	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++) {
-		struct json_slice value = json_get(info, members[i]);
-		if (value.text) {
-			strbuf_addf(text, "%s\"%s\":", separator, members[i]);
-			strbuf_add(text, value.text, value.len);
+	struct json_slice values[COUNT(members)];
+	json_pick(info, members, values, COUNT(members));
+	for (size_t i = 0; i < COUNT(members); i++) {
+		if (values[i].text) {
+			strbuf_adds(text, separator);
+			strbuf_addc(text, '"');
+			strbuf_adds(text, members[i]);
+			strbuf_adds(text, "\":");
+			strbuf_add(text, values[i].text, values[i].len);
 			separator = ",";
 		}
 	}
@@ -102,10 +108,11 @@ static bool is_config(struct json_slice config)
 
 static int cut_connector(struct stage *stage, const char *name, struct json_slice value)
 {
-	struct json_slice id = json_get(value, "id/id");
-	struct json_slice info = json_get(value, "info");
+	static const char *const members[] = { "id", "info", "status" };
+	struct json_slice values[COUNT(members)];
+	json_pick(value, members, values, COUNT(members));
+	struct json_slice id = json_get(values[0], "id"), info = values[1], status = values[2];
 	struct json_slice config = json_get(info, "config");
-	struct json_slice status = json_get(value, "status");
 	if (json_type(info) != JSON_OBJECT || !is_config(config) ||
 		(id.text && json_type(id) != JSON_STRING)) {
 		return -EBADMSG;

@@ -41,8 +41,17 @@ struct item *tree_item(struct fs *fs, struct node *dir)
 	return document ? document_find(document, dir->key) : NULL;
 }
 
+/* Room for most that is made of a part, so that the text need not move while it grows. */
+static void reserve(struct strbuf *out, const struct part *part)
+{
+	if (part) {
+		strbuf_reserve(out, part->len + part->len / 2);
+	}
+}
+
 int tree_render(const struct node *node, struct strbuf *out)
 {
+	reserve(out, node->part);
 	if (node->route->render) {
 		return node->route->render(node->part, out);
 	}
@@ -103,6 +112,7 @@ static int face_of(const struct route *route, const struct part *part, struct fa
 		return 0;
 	}
 	struct strbuf text = STRBUF_INIT(VIEW_BYTES);
+	reserve(&text, part);
 	int err = route->render(part, &text);
 	if (err == 0) {
 		face->size = text.len;

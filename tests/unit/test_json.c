@@ -549,6 +549,57 @@ static void test_time(void **state)
 	assert_false(json_time((struct json_slice){ NULL, 0 }, &(struct timespec){ 0 }));
 }
 
+static void test_pick(void **state)
+{
+	static const char *const names[] = { "b", "none", "a\"", "nested" };
+	static const char text[] = "{\"b\":\"x\\\\\",\"c\":[\"\\\"]\"],\"a\\\"\":1,\"b\":2,"
+				   "\"nested\":{\"b\":3}}";
+	struct json_slice value, found[4];
+	assert_int_equal(json_check(text, strlen(text), &value, NULL), 0);
+	json_pick(value, names, found, 4);
+	assert_int_equal(found[0].len, 5);
+	assert_memory_equal(found[0].text, "\"x\\\\\"", 5);
+	assert_null(found[1].text);
+	assert_int_equal(found[2].len, 1);
+	assert_int_equal(found[3].len, strlen("{\"b\":3}"));
+	json_pick((struct json_slice){ "[1]", 3 }, names, found, 4);
+	json_pick((struct json_slice){ NULL, 0 }, names, found, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_null(found[i].text);
+	}
+}
+
+/* Strings of all lengths around a word, with what ends or escapes one at each place. */
+static void test_long_strings(void **state)
+{
+	static const char *const odd[] = { "\\\"", "\\\\", "\xc3\xa4", "\\u00e4", "{", "]" };
+	for (size_t len = 0; len < 40; len++) {
+		for (size_t at = 0; at <= len; at++) {
+			for (size_t i = 0; i < sizeof(odd) / sizeof(odd[0]); i++) {
+				char text[128];
+				struct json_slice value, first;
+				snprintf(text, sizeof(text), "[\"%.*s%s%.*s\",7]", (int)at,
+					"0123456789012345678901234567890123456789", odd[i],
+					(int)(len - at),
+					"abcdefghijabcdefghijabcdefghijabcdefghij");
+				assert_int_equal(json_check(text, strlen(text), &value, NULL), 0);
+				struct json_iter iter = json_iter(value);
+				assert_true(json_next(&iter, NULL, &first));
+				assert_int_equal(first.len, len + strlen(odd[i]) + 2);
+				assert_true(json_next(&iter, NULL, &first));
+				assert_int_equal(first.len, 1);
+				assert_false(json_next(&iter, NULL, &first));
+			}
+			for (int wrong = 1; wrong < 0x20; wrong++) {
+				char text[64] = "\"0123456789012345678901234567890123456789\"";
+				text[1 + at] = (char)wrong;
+				assert_int_equal(
+					json_check(text, strlen(text), NULL, NULL), -EBADMSG);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -559,6 +610,8 @@ int main(void)
 		cmocka_unit_test(test_types),
 		cmocka_unit_test(test_walk),
 		cmocka_unit_test(test_get),
+		cmocka_unit_test(test_pick),
+		cmocka_unit_test(test_long_strings),
 		cmocka_unit_test(test_is),
 		cmocka_unit_test(test_duplicates),
 		cmocka_unit_test(test_decode),
