@@ -35,11 +35,21 @@
 #define CLOUD_VALIDATE CLOUD_PLUGINS "/{}/config/validate"
 /* listConnectV1CustomConnectorPlugins, createConnectV1CustomConnectorPlugin */
 #define CLOUD_CUSTOM_PLUGINS "/connect/v1/custom-connector-plugins"
+/* get…, update…, deleteConnectV1CustomConnectorPlugin */
+#define CLOUD_CUSTOM_PLUGIN CLOUD_CUSTOM_PLUGINS "/{}"
+/* presigned-upload-urlConnectV1PresignedUrl */
+#define CLOUD_UPLOAD "/connect/v1/presigned-upload-url"
 /* listCcpmV1CustomConnectPlugins (environment), createCcpmV1CustomConnectPlugin */
 #define CLOUD_ENVIRONMENT_PLUGINS "/ccpm/v1/plugins"
+/* get… (plugin, environment), update… (plugin), deleteCcpmV1CustomConnectPlugin (as get) */
+#define CLOUD_ENVIRONMENT_PLUGIN CLOUD_ENVIRONMENT_PLUGINS "/{}"
 /* listCcpmV1CustomConnectPluginVersions (plugin, environment),
  * createCcpmV1CustomConnectPluginVersion (plugin) */
-#define CLOUD_VERSIONS CLOUD_ENVIRONMENT_PLUGINS "/{}/versions"
+#define CLOUD_VERSIONS CLOUD_ENVIRONMENT_PLUGIN "/versions"
+/* get…, deleteCcpmV1CustomConnectPluginVersion (plugin, version, environment) */
+#define CLOUD_VERSION CLOUD_VERSIONS "/{}"
+/* createCcpmV1PresignedUrl */
+#define CLOUD_ENVIRONMENT_UPLOAD "/ccpm/v1/presigned-upload-url"
 /* listConnectV1CustomConnectorRuntimes */
 #define CLOUD_RUNTIMES "/connect/v1/custom-connector-runtimes?page_size=100"
 

@@ -185,6 +185,17 @@ bool plugin_same(const struct config *a, const struct config *b)
 	return !comparison.differs;
 }
 
+bool plugin_has(const struct config *wanted, const struct config *live)
+{
+	cleanup(free) char *upload_id = plugin_upload_id(wanted);
+	bool all = !upload_id;
+	for (size_t i = 0; i < wanted->count && all; i++) {
+		const char *name = wanted->settings[i].name;
+		all = has(untold, COUNT(untold), name) || is_same(name, wanted, live);
+	}
+	return all;
+}
+
 int plugin_changes(const struct config *wanted, const struct config *base,
 	const struct config *live, struct config *ret_changes, struct strbuf *ret_why)
 {

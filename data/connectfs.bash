@@ -7,7 +7,7 @@ _connectfs_options()
 	local before='' last=$1 name
 	local names='ttl= ttl_status= ttl_topology= ttl_plugins= ttl_negative= ttl_metrics= stale= settle=
 		metrics_interval= metrics_granularity=
-		timeout= timeout_write= max_connections= max_answer= show=
+		timeout= timeout_write= upload_timeout= max_connections= max_answer= show=
 		delete_delay= max_delete= no_delete ro dry_run validate
 		credentials= credential_command= secrets= cacert= insecure_http
 		uid= gid= umask= allow_other default_permissions fsname='

@@ -92,6 +92,32 @@ int commit_names(const struct commit *commit, struct op *op)
 	return 0;
 }
 
+bool commit_stays(const struct commit *commit)
+{
+	const struct folder *folder = commit->slot->folder;
+	return folder->made && folder->route->folder->patient;
+}
+
+/* What was renamed or linked onto the name in vain is a draft under it all the same. */
+static void keep_draft(const struct commit *commit)
+{
+	struct slot *slot = commit->slot;
+	struct folder *folder = slot->folder;
+	if (slot->draft || !folder->dir) {
+		return;
+	}
+	struct node *node = node_create(folder->fs, folder->dir, slot->route->name);
+	if (node) {
+		node->route = slot->route;
+		node->local = local_create(folder->fs, folder, LOCAL_DRAFT,
+			slot->route->mode & ~folder->fs->options->umask);
+	}
+	if (node && node->local && local_fill(node->local, commit->text, commit->len) == 0) {
+		slot_set_draft(slot, node);
+	}
+	node_unref(node);
+}
+
 void commit_refuse(const struct commit *commit, const struct strbuf *why, int err)
 {
 	char stamp[32];
@@ -105,8 +131,13 @@ void commit_refuse(const struct commit *commit, const struct strbuf *why, int er
 	if (full.len > 0 && full.buf[full.len - 1] != '\n') {
 		strbuf_addc(&full, '\n');
 	}
-	strbuf_addf(&full, "What was refused is in %s.rejected.\n", slot->route->name);
-	slot_refuse(slot, commit->text, commit->len, strbuf_str(&full));
+	if (commit_stays(commit)) {
+		slot_refuse(slot, NULL, 0, strbuf_str(&full));
+		keep_draft(commit);
+	} else {
+		strbuf_addf(&full, "What was refused is in %s.rejected.\n", slot->route->name);
+		slot_refuse(slot, commit->text, commit->len, strbuf_str(&full));
+	}
 	strbuf_wipe(&full);
 }
 
@@ -116,7 +147,7 @@ int commit_reject(const struct commit *commit, const struct strbuf *why, int err
 	commit->node->local->failure = err;
 	journal_error(folder->fs->journal, "%s: not sent: %s", folder->name, strbuf_str(why));
 	commit_refuse(commit, why, err);
-	if (json_check(commit->text, commit->len, NULL, NULL) == 0) {
+	if (!commit_stays(commit) && json_check(commit->text, commit->len, NULL, NULL) == 0) {
 		/* Nobody will complete it. */
 		commit_settle(commit);
 	}

@@ -37,6 +37,8 @@ void commit_settle(const struct commit *commit);
 /* Carries out the rename or link that the save was; in place, nothing. op may be NULL. 0 or
  * -errno. */
 int commit_names(const struct commit *commit, struct op *op);
+/* Whether a refused one stays a draft. */
+bool commit_stays(const struct commit *commit);
 /* Keeps what was refused, and tells why. */
 void commit_refuse(const struct commit *commit, const struct strbuf *why, int err);
 

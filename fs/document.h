@@ -210,6 +210,8 @@ bool document_suspects(struct document *document, unsigned gone, int64_t now);
 void document_drop_unseen(struct document *document);
 /* All of it: what the stage lacks is gone. */
 void document_merge(struct document *document, struct stage *stage);
+/* An item is about to change by itself: all are believed for the status's TTL alone. */
+void document_unsettle(struct document *document);
 /* The end of a fetch: sets the times, wakes whoever waits. `complete`: its absences count. */
 void document_fetched(struct document *document, int64_t started, bool complete);
 void document_failed(struct document *document, int64_t started, int err);

@@ -332,6 +332,14 @@ static int64_t ttl_of(const struct document *document)
 	return ttl;
 }
 
+void document_unsettle(struct document *document)
+{
+	int64_t until = clock_now_ms() + document->fs->options->ttl[TTL_STATUS];
+	if (document->expires_at > until) {
+		document->expires_at = until;
+	}
+}
+
 void document_fetched(struct document *document, int64_t started, bool complete)
 {
 	int64_t ttl = ttl_of(document);

@@ -12,6 +12,7 @@
 #include "fs/connectors.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
+#include "fs/name.h"
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/offsets.h"
@@ -147,6 +148,7 @@ void folders_destroy(struct fs *fs)
 		strbuf_finish(&folder->hidden_below);
 		entries_clear(&folder->entries);
 		node_unref(folder->dir);
+		node_unref(folder->alias);
 		free(folder->key);
 		free(folder->environment);
 		free(folder->cluster);
@@ -214,6 +216,104 @@ bool folder_hides_below(const struct folder *folder, const struct route *dir, co
 	       strstr(strbuf_str(&folder->hidden_below), strbuf_str(&marked));
 }
 
+bool folder_hides(const struct folder *folder, const struct route *route, pid_t thread, int64_t now)
+{
+	/* Directories of items are no files that a copy of this one could bring along. */
+	bool items = S_ISDIR(route->mode) && !route->children;
+	return now < folder->hidden_until[route->face] ||
+	       (items ? folder->made : folder_takes_files(folder, thread, now));
+}
+
+/* A link to another name in its directory. */
+static struct node *make_alias(const struct node *dir, const char *target)
+{
+	struct node *node = node_create(dir->fs, dir->parent, dir->name);
+	if (!node) {
+		return NULL;
+	}
+	node->ino = node_new_ino(dir->fs);
+	node->local = local_create(dir->fs, NULL, LOCAL_SCRATCH, S_IFLNK | 0777);
+	if (!node->local || local_fill(node->local, target, strlen(target)) < 0) {
+		node_unref(node);
+		return NULL;
+	}
+	/* It is linked to here. */
+	node->local->links = 1;
+	return node;
+}
+
+/* Under another key in fs->folders. */
+static int move_folder(struct folder *folder, const char *name, const struct node *dir)
+{
+	struct strbuf key = STRBUF_INIT(4096);
+	char *copy = strdup(name);
+	add_key(dir, &key);
+	char *new_key = strbuf_detach(&key, NULL);
+	if (!copy || !new_key) {
+		free(copy);
+		free(new_key);
+		return -ENOMEM;
+	}
+	HASH_DEL(folder->fs->folders, folder);
+	free(folder->key);
+	free(folder->name);
+	folder->key = new_key;
+	folder->name = copy;
+	HASH_ADD_KEYPTR(hh, folder->fs->folders, folder->key, strlen(folder->key), folder);
+	set_slots(folder, dir);
+	return 0;
+}
+
+int folder_becomes(struct folder *folder, const char *name)
+{
+	struct node *old = folder->dir;
+	cleanup(free) char *encoded = name_encode(name);
+	struct node *dir =
+		encoded ? node_create_route(old->parent, encoded, folder->route, name) : NULL;
+	struct node *alias = encoded ? make_alias(old, encoded) : NULL;
+	int err = dir && alias ? node_set_key(old, name) : -ENOMEM;
+	if (err == 0) {
+		err = move_folder(folder, name, dir);
+	}
+	if (err < 0) {
+		node_unref(dir);
+		node_unref(alias);
+		return err;
+	}
+	node_unbind(old);
+	node_bind(dir);
+	dir->folder = folder;
+	folder->dir = dir;
+	folder->alias = alias;
+	notify_entry(folder->fs, old->parent, old->name);
+	node_unref(old);
+	return 0;
+}
+
+struct node *folder_alias(
+	struct fs *fs, const struct node *dir, const char *name, struct folder **ret_folder)
+{
+	struct folder *folder, *next;
+	HASH_ITER (hh, fs->folders, folder, next) {
+		const struct node *alias = folder->alias;
+		if (alias && alias->parent == dir && strcmp(alias->name, name) == 0) {
+			*ret_folder = folder;
+			return folder->alias;
+		}
+	}
+	return NULL;
+}
+
+void folder_drop_alias(struct folder *folder)
+{
+	struct node *alias = steal(folder->alias);
+	if (alias) {
+		alias->local->links = 0;
+		notify_entry(folder->fs, alias->parent, alias->name);
+		node_unref(alias);
+	}
+}
+
 void folder_touch(struct folder *folder)
 {
 	folder->mtime = times_now(folder->fs->times);
@@ -243,11 +343,12 @@ void folder_drop(struct folder *folder, const char *name)
 {
 	struct entry *entry = entry_find(folder->entries, name);
 	if (entry) {
-		entry_remove(&folder->entries, entry);
-		folder_touch(folder);
+		/* The name may be the entry's own. */
 		if (folder->dir) {
 			notify_entry(folder->fs, folder->dir, name);
 		}
+		entry_remove(&folder->entries, entry);
+		folder_touch(folder);
 	}
 }
 
@@ -277,6 +378,7 @@ void folder_forget(struct folder *folder)
 		}
 	}
 	altering_destroy(steal(folder->altering));
+	folder_drop_alias(folder);
 	folder->created_at = 0;
 	folder->made = folder->entries || folder_main(folder)->draft;
 	memset(folder->hidden_until, 0, sizeof(folder->hidden_until));

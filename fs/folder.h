@@ -31,6 +31,9 @@ struct folder_kind {
 	void (*id)(const struct item *item, struct strbuf *out);
 	/* Whether an answer has all that a text asks for. */
 	bool (*says)(struct json_slice answer, const char *text, size_t len);
+	bool patient; /* a new one that was refused, or cannot be sent yet, stays a draft */
+	const struct plugin_kind *plugin; /* what it is, if it is a custom plugin or a version */
+	bool archive;                     /* it takes an archive to make it */
 };
 
 #define RESTORED_MS 2000 /* how long read-only files of a new connector may be put beside it */
@@ -38,6 +41,7 @@ struct folder_kind {
 struct altering;
 struct job;
 struct node;
+struct plugin_kind;
 
 struct folder {
 	UT_hash_handle hh; /* in fs->folders */
@@ -49,7 +53,8 @@ struct folder {
 	char *environment, *cluster, *plugin, *name;
 	struct entry *entries; /* local files, by name; those with a slot are not among them */
 	struct timespec mtime; /* of the last local change; 0: none yet */
-	struct node *dir; /* the directory's node while there is one with local files; counted */
+	struct node *dir;   /* the directory's node while there is one with local files; counted */
+	struct node *alias; /* a link that bears the name under which it was made; counted; NULL */
 
 	bool made;          /* by mkdir, and not yet created by a save */
 	bool kept;          /* its item is gone, but what was refused was not: stays until rmdir */
@@ -120,6 +125,18 @@ void folder_settle_undecided(struct folder *folder);
 /* Whether local files keep the directory of a connector that is gone: what was refused is among
  * them. */
 bool folder_keeps(struct folder *folder);
+
+/* The API has given what was created in it another name: it moves there, and a link stays. 0 or
+ * -ENOMEM. */
+int folder_becomes(struct folder *folder, const char *name);
+/* The link of a name in a directory, and whose it is; NULL: none. Borrowed. */
+struct node *folder_alias(
+	struct fs *fs, const struct node *dir, const char *name, struct folder **ret_folder);
+void folder_drop_alias(struct folder *folder);
+
+/* Whether a name that the API has in it, and that has no slot, is not shown. */
+bool folder_hides(
+	const struct folder *folder, const struct route *route, pid_t thread, int64_t now);
 
 /* The main file is unlinked: the first half of a removal. -EPERM: the brake. */
 int folder_unlink_main(struct folder *folder, int64_t now);

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "api/auth.h"
+#include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/bases.h"
@@ -25,6 +26,7 @@
 #include "fs/times.h"
 #include "fs/topology.h"
 #include "fs/tree.h"
+#include "fs/user_dir.h"
 
 #define SAVE_TIMES_MS 5000
 #define PATH_BYTES    4096
@@ -32,20 +34,11 @@
 /* Where the times are kept: one file an account. NULL: nowhere. To be freed. */
 static char *state_path(const struct fs *fs)
 {
-	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	struct strbuf path = STRBUF_INIT(PATH_BYTES);
 	char identity[33];
-	if (fs->options->demo || (!(state && *state) && !(home && *home))) {
+	if (fs->options->demo || user_dir("XDG_STATE_HOME", ".local/state", &path) < 0) {
 		return NULL;
 	}
-	strbuf_addf(&path, "%s%s/connectfs", state && *state ? state : home,
-		state && *state ? "" : "/.local/state");
-	for (char *at = path.buf ? strchr(path.buf + 1, '/') : NULL; at; at = strchr(at + 1, '/')) {
-		*at = '\0';
-		mkdir(path.buf, 0700);
-		*at = '/';
-	}
-	mkdir(strbuf_str(&path), 0700);
 	auth_identity(fs->auth, identity);
 	uint64_t where =
 		hash_mix(hash_bytes(HASH_START, fs->options->url, strlen(fs->options->url)));
@@ -83,6 +76,14 @@ int fs_create(const struct options *options, struct auth *auth, struct http *htt
 	return 0;
 }
 
+static void close_all(int *fds, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		close(fds[i]);
+	}
+	free(fds);
+}
+
 void fs_destroy(struct fs *fs)
 {
 	if (!fs) {
@@ -97,6 +98,7 @@ void fs_destroy(struct fs *fs)
 	touched_destroy(fs);
 	notifier_destroy(fs->notifier);
 	nodes_destroy(fs);
+	close_all(fs->closing, fs->closing_count);
 	times_destroy(fs->times);
 	journal_destroy(fs->journal);
 	secrets_destroy(fs->secrets);
@@ -165,6 +167,18 @@ int fs_check(struct fs *fs, struct strbuf *ret_why)
 	return err;
 }
 
+void fs_close_later(struct fs *fs, int fd)
+{
+	int *more = reallocarray(fs->closing, fs->closing_count + 1, sizeof(*more));
+	if (more) {
+		fs->closing = more;
+		fs->closing[fs->closing_count++] = fd;
+		fs_wake(fs);
+	} else {
+		close(fd);
+	}
+}
+
 static int64_t sooner(int64_t a, int64_t b)
 {
 	return a < 0 || (b >= 0 && b < a) ? b : a;
@@ -180,6 +194,17 @@ static void save_times(struct fs *fs)
 	fs->times_unsaved = err < 0;
 }
 
+/* Under the lock, which it gives up meanwhile: closes what may take its time. */
+static void close_pending(struct fs *fs)
+{
+	int *closing = steal(fs->closing);
+	size_t count = fs->closing_count;
+	fs->closing_count = 0;
+	fs_unlock(fs);
+	close_all(closing, count);
+	fs_lock(fs);
+}
+
 /* Keeps the time: what is due in folders, and who has waited for long enough. */
 static void *clock_thread(void *arg)
 {
@@ -190,7 +215,9 @@ static void *clock_thread(void *arg)
 		int64_t now = clock_now_ms();
 		int64_t wait = sooner(folders_tick(fs, now), ops_watch(fs));
 		wait = sooner(wait, questions_tick(fs, now));
-		if (now >= save_at) {
+		if (fs->closing) {
+			close_pending(fs);
+		} else if (now >= save_at) {
 			fs_unlock(fs);
 			save_times(fs);
 			save_at = clock_now_ms() + SAVE_TIMES_MS;
@@ -220,6 +247,10 @@ int fs_start(struct fs *fs, struct fuse_session *session)
 
 void fs_stop(struct fs *fs)
 {
+	fs_lock(fs);
+	fs->ending = true;
+	fs_wake(fs);
+	fs_unlock(fs);
 	saves_flush(fs);
 	removals_flush(fs);
 	fs_lock(fs);

@@ -91,9 +91,12 @@ struct fs {
 	uint64_t hits, misses;      /* lock; needs served at once, needs that waited */
 	struct secrets *secrets;    /* immutable; NULL: no file */
 	pthread_t clock_thread;
-	struct check *check; /* lock; while the start asks whether the API is there */
+	int *closing;         /* lock; descriptors that the clock closes */
+	size_t closing_count; /* lock */
+	struct check *check;  /* lock; while the start asks whether the API is there */
 	bool clock_started;
 	bool no_opendir;    /* the kernel can read directories without opening them */
+	bool ending;        /* lock; the session is over: uploads are given up */
 	bool stopping;      /* lock */
 	char *state_path;   /* where the times are kept; NULL: nowhere */
 	bool times_unsaved; /* the last try to keep them failed, and was logged */
@@ -117,6 +120,9 @@ bool fs_wait(struct fs *fs, int64_t ms);
 /* Under the lock: now, as monotonic microseconds that are never the same twice, so that what came
  * first can be told. */
 int64_t fs_moment(struct fs *fs);
+
+/* Under the lock: closes a descriptor where closing it may block. */
+void fs_close_later(struct fs *fs, int fd);
 
 #define MOMENT_MS(moment) ((moment) / 1000)
 

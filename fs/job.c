@@ -138,6 +138,71 @@ int job_request(struct job *job, enum http_method method, const char *target,
 	return err;
 }
 
+static bool is_given_up(const struct job *job)
+{
+	return job->abandoned || job->fs->ending;
+}
+
+bool job_is_given_up(struct job *job)
+{
+	fs_lock(job->fs);
+	bool given_up = is_given_up(job);
+	fs_unlock(job->fs);
+	return given_up;
+}
+
+void job_abandon(struct job *job)
+{
+	job->abandoned = true;
+	fs_wake(job->fs);
+}
+
+/* An upload under way. */
+struct sending {
+	struct fs *fs;
+	struct http_answer *answer; /* lock */
+	bool ended;                 /* lock */
+};
+
+static void upload_done(struct http_answer *answer, void *arg)
+{
+	struct sending *sending = arg;
+	fs_lock(sending->fs);
+	*sending->answer = *answer;
+	answer->body = (struct strbuf){ 0 };
+	sending->ended = true;
+	fs_wake(sending->fs);
+	fs_unlock(sending->fs);
+}
+
+int job_upload(struct job *job, enum http_method method, const char *url,
+	const struct http_upload *upload, int64_t deadline, struct http_answer *ret_answer)
+{
+	struct fs *fs = job->fs;
+	struct sending sending = { .fs = fs, .answer = ret_answer };
+	struct http_call *call = NULL;
+	struct http_request request = { .method = method,
+		.target = url,
+		.upload = upload,
+		.deadline = deadline,
+		.done = upload_done,
+		.arg = &sending };
+	fs_lock(fs);
+	int err = http_submit(fs->http, &request, &call);
+	if (err < 0) {
+		*ret_answer = (struct http_answer){ .err = err, .retry_after = -1 };
+		sending.ended = true;
+	}
+	for (bool cancelled = false; !sending.ended; fs_wait(fs, -1)) {
+		if (is_given_up(job) && !cancelled) {
+			http_cancel(fs->http, call);
+			cancelled = true;
+		}
+	}
+	fs_unlock(fs);
+	return ret_answer->err;
+}
+
 bool job_pause(struct job *job, unsigned attempt, const struct http_answer *answer)
 {
 	int64_t now = clock_now_ms();

@@ -28,8 +28,9 @@ struct change {
 struct job {
 	struct fs *fs;
 	struct folder *folder;
-	struct op *op; /* who waits; NULL: nobody (any more) */
-	unsigned turn; /* in its folder */
+	struct op *op;  /* who waits; NULL: nobody (any more) */
+	bool abandoned; /* lock; who waited was interrupted */
+	unsigned turn;  /* in its folder */
 	int64_t deadline;
 	struct change change;
 	/* Without the lock; may block. 0 or -errno. */
@@ -51,6 +52,15 @@ bool job_may_send(struct job *job, enum http_method method, const char *target);
 /* For run: performs a request of the job within its deadline, journals an error. */
 int job_request(struct job *job, enum http_method method, const char *target,
 	const struct strbuf *body, struct http_answer *ret_answer, const struct config *secrets);
+
+/* For run: performs an upload (http.h), which is given up when who waits for the job is
+ * interrupted, or the session ends. */
+int job_upload(struct job *job, enum http_method method, const char *url,
+	const struct http_upload *upload, int64_t deadline, struct http_answer *ret_answer);
+/* For run: whether what was not sent yet should be left alone. */
+bool job_is_given_up(struct job *job);
+/* Under the lock: who waits has been interrupted. */
+void job_abandon(struct job *job);
 
 /* For run: waits before the next attempt, as long as the schedule and the answer ask for. False: no
  * further one, for want of time or because the mount ends. */

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <utlist.h>
 
+#include "fs/archive.h"
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/ops.h"
@@ -19,6 +21,15 @@ struct local *local_create(struct fs *fs, struct folder *folder, enum local_role
 		local->mtime = times_now(fs->times);
 	}
 	return local;
+}
+
+/* What was in a spool is closed by who may block. */
+static void release_spool(struct local *local)
+{
+	if (local->spooled && local->spooled->fd >= 0) {
+		fs_close_later(local->fs, local->spooled->fd);
+		local->spooled->fd = -1;
+	}
 }
 
 static void release_bytes(struct local *local)
@@ -38,6 +49,9 @@ void local_destroy(struct local *local)
 		entries_clear(&local->entries);
 		question_destroy(local->question);
 		release_bytes(local);
+		release_spool(local);
+		free(local->spooled);
+		uploaded_destroy(local->uploaded);
 		free(local);
 	}
 }
@@ -55,6 +69,7 @@ void local_wipe_unreachable(struct node *node)
 		}
 	}
 	release_bytes(local);
+	release_spool(local);
 	local->size = 0;
 	local->spent = true;
 }
@@ -123,8 +138,46 @@ int local_write(struct local *local, const char *bytes, size_t len, size_t offse
 	return 0;
 }
 
+int local_spool(struct local *local)
+{
+	local->spooled = calloc(1, sizeof(*local->spooled));
+	if (!local->spooled) {
+		return -ENOMEM;
+	}
+	local->spooled->fd = -1;
+	return 0;
+}
+
+void local_spool_wrote(struct local *local, size_t len, size_t offset, int err)
+{
+	if (err < 0) {
+		local->spooled->failure = err;
+	} else if (offset + len > local->size) {
+		local->size = offset + len;
+	}
+	changed(local);
+}
+
+/* Nothing is freed but by starting over: then what was written is no longer of interest. */
+static int truncate_spool(struct local *local, size_t size)
+{
+	struct spooled *spooled = local->spooled;
+	if (size == 0) {
+		release_spool(local);
+		spooled->failure = 0;
+	} else if (spooled->fd < 0 || ftruncate(spooled->fd, (off_t)size) < 0) {
+		return -EFBIG;
+	}
+	local->size = size;
+	changed(local);
+	return 0;
+}
+
 int local_truncate(struct local *local, size_t size)
 {
+	if (local->spooled) {
+		return truncate_spool(local, size);
+	}
 	int err = reserve(local, size, LOCAL_TOTAL_MAX);
 	if (err < 0) {
 		return err;

@@ -22,6 +22,7 @@ struct fs;
 struct node;
 struct op;
 struct question;
+struct uploaded;
 
 enum local_role {
 	LOCAL_SCRATCH, /* never sent */
@@ -30,6 +31,14 @@ enum local_role {
 	LOCAL_SINK,    /* under a read-only file's name: accepted and dropped */
 	LOCAL_NOTE,    /* config.json.error: made here, read-only */
 	LOCAL_QUESTION /* what an open file asks: sent when it is read or closed */
+};
+
+/* Of a file that is too large for memory: its bytes are in a spool (spool.h). */
+struct spooled {
+	int fd;          /* -1: there are none yet */
+	int failure;     /* -errno of a write: it is not what its writer meant; 0: it is */
+	uint64_t looked; /* the change after which it was last looked at */
+	bool whole;      /* it ended like an archive then (archive.h) */
 };
 
 /* A name in a local directory; holds a reference on its node. */
@@ -50,6 +59,8 @@ struct local {
 	char *data; /* bytes, or a link's target */
 	size_t size, allocated;
 	struct entry *entries;     /* of a directory */
+	struct spooled *spooled;   /* owned; NULL: its bytes are in memory */
+	struct uploaded *uploaded; /* of an archive that was uploaded; owned */
 	struct question *question; /* of a LOCAL_QUESTION; owned */
 
 	/* Of a draft. */
@@ -74,8 +85,13 @@ struct local *local_create(struct fs *fs, struct folder *folder, enum local_role
 /* Accepts NULL. */
 void local_destroy(struct local *local);
 
-/* 0, -EFBIG (a draft) or -ENOSPC (scratch) above LOCAL_FILE_MAX, -ENOSPC above LOCAL_TOTAL_MAX,
- * -ENOMEM. Both move mtime. */
+/* Its bytes, which there must be none of yet, will be in a spool. 0 or -ENOMEM. */
+int local_spool(struct local *local);
+/* So many bytes at an offset have arrived in its spool, or -errno. */
+void local_spool_wrote(struct local *local, size_t len, size_t offset, int err);
+
+/* Of a file in memory, but for truncation: 0, -EFBIG (a draft) or -ENOSPC (scratch) above
+ * LOCAL_FILE_MAX, -ENOSPC above LOCAL_TOTAL_MAX, -ENOMEM. Both move mtime. */
 int local_write(struct local *local, const char *bytes, size_t len, size_t offset);
 int local_truncate(struct local *local, size_t size);
 /* Wipes the bytes of a file that has no name and no handle any more; the kernel may know its node

@@ -1,5 +1,6 @@
 #include "fs/node.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -68,6 +69,19 @@ struct node *node_create_route(
 		return NULL;
 	}
 	return node;
+}
+
+int node_set_key(struct node *node, const char *key)
+{
+	char *copy = strdup(key);
+	if (!copy) {
+		return -ENOMEM;
+	}
+	if (node->key != node->name) {
+		free((char *)node->key);
+	}
+	node->key = copy;
+	return 0;
 }
 
 struct node *node_ref(struct node *node)

@@ -56,6 +56,8 @@ struct node *node_create(struct fs *fs, struct node *parent, const char *name);
 /* The same for what a row stands for; `key` is the API's name where the row is a variable's. */
 struct node *node_create_route(
 	struct node *parent, const char *name, const struct route *route, const char *key);
+/* It stands for another of the API's names from now on. 0 or -ENOMEM. */
+int node_set_key(struct node *node, const char *key);
 struct node *node_ref(struct node *node);
 void node_unref(struct node *node);
 /* Makes it the current node of its name, or no longer. */

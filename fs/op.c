@@ -208,6 +208,9 @@ int64_t ops_watch(struct fs *fs)
 	{
 		op->interrupted = op->interrupted || fuse_req_interrupted(op->req);
 		if (op->interrupted && caller_gives_up(op)) {
+			if (op->job) {
+				job_abandon(op->job);
+			}
 			op_finish(op, -EINTR);
 		} else if (now > op->deadline + WATCH_MS && !op->job) {
 			op_finish(op, -ETIMEDOUT);

@@ -91,6 +91,8 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 /* ops_handle.c. NULL: no memory. */
 struct handle *handle_create(struct fs *fs, struct node *node);
 void handle_destroy(struct fs *fs, struct handle *handle);
+/* Whether it counts in its file's writers. */
+void handle_set_active(struct handle *handle, bool active);
 /* Frees those that the kernel has never released. */
 void handles_destroy(struct fs *fs);
 

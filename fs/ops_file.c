@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/cleanup.h"
 #include "base/clock.h"
+#include "fs/archive.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
@@ -16,8 +16,7 @@
 #include "fs/question.h"
 #include "fs/route.h"
 
-#define ALONG_MAX  ((size_t)64 << 10)
-#define VIEW_BYTES ((size_t)256 << 20)
+#define ALONG_MAX ((size_t)64 << 10)
 
 static bool wants_write(const struct fuse_file_info *fi)
 {
@@ -33,14 +32,6 @@ static int check_writable(struct fs *fs, const struct node *node)
 		return node->local->role == LOCAL_NOTE ? -EACCES : 0;
 	}
 	return node->route->mode & 0222 ? 0 : -EACCES;
-}
-
-static void set_active(struct handle *handle, bool active)
-{
-	if (handle->writes && handle->active != active) {
-		handle->active = active;
-		handle->node->writers += active ? 1 : -1U;
-	}
 }
 
 static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, bool writes)
@@ -102,7 +93,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	if (notes) {
 		draft_note_base(fs, node, pid);
 	}
-	set_active(handle, writes);
+	handle_set_active(handle, writes);
 	if (writes && node->local) {
 		node->local->writer = pid;
 	}
@@ -111,7 +102,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		handle->wrote = node->local != NULL;
 	}
 	if (err < 0) {
-		set_active(handle, false);
+		handle_set_active(handle, false);
 		handle_destroy(fs, handle);
 		return err;
 	}
@@ -183,150 +174,6 @@ void ops_create(
 	}
 }
 
-static int reply_data(struct op *op, const char *text, size_t len, size_t offset)
-{
-	size_t count = offset >= len ? 0 : len - offset < op->size ? len - offset : op->size;
-	op->reply = (struct reply){ .kind = REPLY_DATA, .len = count };
-	/* A copy: the file may be closed, or written to, before the answer is out. */
-	op->reply.owned = malloc(count + 1);
-	if (!op->reply.owned) {
-		return -ENOMEM;
-	}
-	if (count > 0) {
-		memcpy(op->reply.owned, text + offset, count);
-	}
-	return 0;
-}
-
-/* The answer, of which the first byte is where the question ended, until somebody goes back. */
-static int read_answer(struct op *op, struct handle *handle)
-{
-	struct node *node = handle->node;
-	const struct local *local = node->local;
-	size_t offset = (size_t)op->offset;
-	if (!local) {
-		int result = question_load(op, node);
-		return result != 0 ? result : reply_data(op, node->part->text, node->size, offset);
-	}
-	if (handle->asked) {
-		handle->asked = false;
-		handle->start = offset == handle->start + local->size ? offset : 0;
-	} else if (offset < handle->start) {
-		handle->start = 0;
-	}
-	int result = question_commit(op, node);
-	if (result != 0) {
-		return result;
-	}
-	const struct part *answer = local->question->answer;
-	return reply_data(
-		op, answer ? answer->text : NULL, answer ? answer->len : 0, offset - handle->start);
-}
-
-/* Most are read from the kernel's cache, or in one piece. */
-static int read_view(struct op *op, struct handle *handle)
-{
-	if (!handle->text) {
-		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = tree_render(handle->node, &text);
-		handle->len = text.len;
-		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
-		strbuf_wipe(&text);
-		if (!handle->text) {
-			return err < 0 ? err : -ENOMEM;
-		}
-	}
-	if (op->offset > 0 || handle->len > op->size) {
-		return reply_data(op, handle->text, handle->len, (size_t)op->offset);
-	}
-	op->reply = (struct reply){
-		.kind = REPLY_DATA, .len = handle->len, .owned = steal(handle->text)
-	};
-	return 0;
-}
-
-static int step_read(struct op *op)
-{
-	struct handle *handle = handle_of(&op->fi);
-	const struct local *local = handle->node->local;
-	if (handle->writes && question_is(handle->node)) {
-		return read_answer(op, handle);
-	}
-	if (handle->view && !(handle->writes && local)) {
-		return read_view(op, handle);
-	}
-	return reply_data(op, local->data, local->size, (size_t)op->offset);
-}
-
-void ops_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
-{
-	struct fs *fs = ops_fs(req);
-	struct op *op = op_create(fs, req, step_read, ops_node(fs, ino));
-	if (op) {
-		op->fi = *fi;
-		op->size = size;
-		op->offset = off;
-		op_run(op);
-	}
-}
-
-/* From an offset in the file to one in the question: its first byte is wherever somebody begins to
- * write. */
-static int place_in_question(const struct op *op, struct handle *handle, bool first, size_t *offset)
-{
-	handle->asked = true;
-	if (first) {
-		handle->start = *offset;
-	}
-	if (op->fi.flags & O_APPEND) {
-		/* The kernel's idea of its end may be that of what was shown. */
-		handle->start = *offset - handle->node->local->size;
-	} else if (*offset < handle->start) {
-		return -EINVAL;
-	}
-	*offset -= handle->start;
-	return 0;
-}
-
-static int step_write(struct op *op)
-{
-	struct handle *handle = handle_of(&op->fi);
-	struct node *node = handle->node;
-	size_t offset = (size_t)op->offset;
-	bool first = question_is(node) && question_is_over(node);
-	int err = draft_begin(op, node, handle->pid);
-	if (err == 0 && question_is(node)) {
-		err = place_in_question(op, handle, first, &offset);
-	}
-	if (err == 0) {
-		err = local_write(node->local, op->bytes, op->size, offset);
-	}
-	/* libfuse keeps its buffer for the next request, which may be long in coming. */
-	explicit_bzero(op->bytes, op->size);
-	if (err < 0) {
-		return err;
-	}
-	handle->wrote = true;
-	set_active(handle, true);
-	op->reply.kind = REPLY_WRITE;
-	op->reply.len = op->size;
-	return 0;
-}
-
-void ops_write(fuse_req_t req, fuse_ino_t ino, struct fuse_bufvec *bufs, off_t off,
-	struct fuse_file_info *fi)
-{
-	struct fs *fs = ops_fs(req);
-	struct op *op = op_create(fs, req, step_write, ops_node(fs, ino));
-	if (op) {
-		op->fi = *fi;
-		op->bytes = bufs->buf[0].mem; /* a write never waits */
-		op->size = bufs->buf[0].size;
-		op->offset = off;
-		op_run(op);
-	}
-}
-
 /* Whether nobody else is left to send a draft: a mapping's pages come with any open file. */
 static bool leaves_unsent(const struct handle *handle)
 {
@@ -355,6 +202,9 @@ static int commit(struct op *op, struct handle *handle)
 	if (local->changes == local->tried) {
 		return local->role == LOCAL_DRAFT ? local->failure : 0;
 	}
+	if (local->role == LOCAL_SCRATCH) {
+		return archive_commit(op, node, handle->pid);
+	}
 	if (local->role == LOCAL_WORD) {
 		local->tried = local->changes;
 		return node->route->store(
@@ -370,7 +220,7 @@ static int commit(struct op *op, struct handle *handle)
 static int step_flush(struct op *op)
 {
 	struct handle *handle = handle_of(&op->fi);
-	set_active(handle, false);
+	handle_set_active(handle, false);
 	int result = commit(op, handle);
 	if (!op->queue) {
 		handle->wrote = false;
@@ -387,6 +237,7 @@ static void run_on_handle(
 	fuse_req_t req, fuse_ino_t ino, const struct fuse_file_info *fi, int (*step)(struct op *op))
 {
 	struct fs *fs = ops_fs(req);
+	archive_look(handle_of(fi));
 	struct op *op = op_create(fs, req, step, ops_node(fs, ino));
 	if (op) {
 		op->fi = *fi;
@@ -412,7 +263,7 @@ void ops_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	(void)ino;
 	fs_lock(fs);
 	struct node *node = node_ref(handle->node);
-	set_active(handle, false);
+	handle_set_active(handle, false);
 	if (leaves_unsent(handle)) {
 		/* Written through a mapping after the last close: nobody is left to hear of an
 		 * error. */
@@ -444,7 +295,7 @@ static int set_size(struct op *op)
 	}
 	if (err == 0 && handle) {
 		handle->wrote |= node->local != NULL;
-		set_active(handle, true);
+		handle_set_active(handle, true);
 	}
 	if (err == 0) {
 		draft_schedule(op->fs, node);

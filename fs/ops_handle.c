@@ -16,6 +16,14 @@ struct handle *handle_create(struct fs *fs, struct node *node)
 	return handle;
 }
 
+void handle_set_active(struct handle *handle, bool active)
+{
+	if (handle->writes && handle->active != active) {
+		handle->active = active;
+		handle->node->writers += active ? 1 : -1U;
+	}
+}
+
 void handle_destroy(struct fs *fs, struct handle *handle)
 {
 	DL_DELETE(fs->handles, handle);

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fs/connectors.h"
+#include "fs/archive.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
@@ -88,6 +88,13 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	if (!node) {
 		return -ENOMEM;
 	}
+	bool spooled = false;
+	int err = S_ISREG(mode) && !dir->local && !route ? archive_admit(folder, op->name, &spooled)
+							 : 0;
+	if (err < 0) {
+		node_unref(node);
+		return err;
+	}
 	struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
 	if (slot) {
 		role = S_ISREG(mode) ? LOCAL_DRAFT : role;
@@ -99,7 +106,7 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 		bind = false;
 	}
 	node->local = local_create(fs, folder, role, mode);
-	int err = node->local ? 0 : -ENOMEM;
+	err = !node->local ? -ENOMEM : spooled ? local_spool(node->local) : 0;
 	if (err == 0 && role == LOCAL_DRAFT) {
 		node->route = route;
 		slot_is_back(slot);
@@ -236,6 +243,16 @@ static int hide(struct folder *folder, const struct route *route)
 	return 0;
 }
 
+static int unlink_alias(struct op *op)
+{
+	struct folder *folder;
+	if (!folder_alias(op->fs, op->node, op->name, &folder)) {
+		return -EPERM;
+	}
+	folder_drop_alias(folder);
+	return 0;
+}
+
 static int step_unlink(struct op *op)
 {
 	struct fs *fs = op->fs;
@@ -245,7 +262,7 @@ static int step_unlink(struct op *op)
 		if (shown) {
 			folder_hide_below(shown, dir->route, op->name);
 		}
-		return shown ? 0 : -EPERM;
+		return shown ? 0 : unlink_alias(op);
 	}
 	struct folder *folder = ops_folder(fs, dir);
 	const struct route *route = ops_fixed_route(dir, op->name);
@@ -282,12 +299,48 @@ static int step_unlink(struct op *op)
 	return at_once ? removal_start(op, folder) : err;
 }
 
-/* It counts as empty while files in it are hidden; then it is hidden as well. */
+/* Whether what the API has in a directory below a folder's is gone, too. 0, OP_WAIT, -ENOTEMPTY, or
+ * -errno: it cannot be told. */
+static int check_below(struct op *op, const struct node *dir, const struct route *route)
+{
+	const struct route *child = route_variable_child(route);
+	struct document *document = tree_document(op->fs, child->document, dir);
+	int result = document ? document_need(op, document) : -ENOMEM;
+	if (result == 0 && document->count > 0) {
+		return -ENOTEMPTY;
+	}
+	struct folder *folder, *next;
+	HASH_ITER (hh, op->fs->folders, folder, next) {
+		if (folder->made && folder_document(folder) == document) {
+			return -ENOTEMPTY;
+		}
+	}
+	return result;
+}
+
+/* The same for all of a folder's. */
+static int check_all_below(struct op *op, const struct node *dir)
+{
+	int result = 0;
+	for (unsigned i = 1; i < ROUTES && result == 0; i++) {
+		if (&routes[routes[i].parent] == dir->route && S_ISDIR(routes[i].mode) &&
+			routes[i].name && !routes[i].children) {
+			result = check_below(op, dir, &routes[i]);
+		}
+	}
+	return result;
+}
+
+/* It counts as empty while what is in it is hidden or gone; then it is hidden as well. */
 static int rmdir_shown(struct op *op, const struct route *route)
 {
 	struct folder *folder = ops_folder(op->fs, op->node);
 	if (!S_ISDIR(route->mode)) {
 		return -ENOTDIR;
+	}
+	if (!route->children) {
+		int result = check_below(op, op->node, route);
+		return result == 0 ? hide(folder, route) : result;
 	}
 	return clock_now_ms() < folder->hidden_until[route->face] ? hide(folder, route)
 								  : -ENOTEMPTY;
@@ -326,9 +379,10 @@ static int step_rmdir(struct op *op)
 		return result;
 	}
 	struct folder *folder = folder_of(fs, found.node);
+	result = folder && !folder->made ? check_all_below(op, found.node) : 0;
 	node_unref(found.node);
-	if (!folder) {
-		return -ENOMEM;
+	if (!folder || result != 0) {
+		return folder ? result : -ENOMEM;
 	}
 	struct slot *slot = folder_main(folder);
 	bool shown = !folder->made && slot->away == AWAY_NOT && !folder_keeps(folder);

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "fs/connectors.h"
+#include "fs/archive.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
@@ -79,11 +79,18 @@ static int move_local(struct op *op, struct folder *folder, struct node *node)
 	if (target && S_ISDIR(target->node->local->mode) && target->node->local->entries) {
 		return -ENOTEMPTY;
 	}
+	bool spooled;
+	int err = S_ISREG(node->local->mode) && !op->to_node->local
+			  ? archive_admit(folder, op->to_name, &spooled)
+			  : 0;
+	if (err < 0) {
+		return err;
+	}
 	node_ref(node);
 	if (target) {
 		entry_remove(to, target);
 	}
-	int err = entry_add(to, op->to_name, node);
+	err = entry_add(to, op->to_name, node);
 	const struct route *from = ops_fixed_route(op->node, op->name);
 	struct slot *slot = folder_slot(folder, from);
 	if (err == 0 && slot && !entry_find(*ops_entries(fs, op->node), op->name)) {
@@ -94,6 +101,9 @@ static int move_local(struct op *op, struct folder *folder, struct node *node)
 		drop_source(op);
 	}
 	ops_touch(fs, op->to_node);
+	if (err == 0) {
+		err = archive_commit(op, node, process_of(fs, op->pid));
+	}
 	node_unref(node);
 	return err;
 }
@@ -117,7 +127,7 @@ static int exchange(struct op *op)
 static int rename_onto_fixed(
 	struct op *op, struct folder *folder, const struct route *route, struct node *node)
 {
-	if (!S_ISREG(node->local->mode)) {
+	if (!S_ISREG(node->local->mode) || node->local->spooled) {
 		return -EINVAL;
 	}
 	struct slot *slot = folder_writes(folder, route, op->pid, clock_now_ms());
@@ -237,9 +247,12 @@ static int step_link(struct op *op)
 	if (node->local ? node->local->folder != folder : node->parent != op->to_node) {
 		return -EXDEV;
 	}
+	if (folder->route->folder->plugin && archive_format(op->to_name)) {
+		return -EPERM;
+	}
 	struct slot *slot = folder_writes(folder, to, op->pid, clock_now_ms());
 	if (slot) {
-		return node->local
+		return node->local && !node->local->spooled
 			       ? to->save(op, slot, node, process_of(op->fs, op->pid), SAVE_BY_LINK)
 			       : -EPERM;
 	}

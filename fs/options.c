@@ -154,6 +154,7 @@ static int fill_defaults(struct options *options, struct strbuf *why)
 		.settle = 60 * SECOND,
 		.timeout = 30 * SECOND,
 		.timeout_write = 120 * SECOND,
+		.upload_timeout = 1200 * SECOND,
 		.delete_delay = 2 * SECOND,
 		.metrics_interval = 3600 * SECOND,
 		.metrics_granularity = "PT1M",

@@ -42,7 +42,7 @@ struct options {
 
 	int64_t ttl[TTL_CLASSES]; /* all times in milliseconds */
 	int64_t stale, settle;
-	int64_t timeout, timeout_write;
+	int64_t timeout, timeout_write, upload_timeout;
 	int64_t delete_delay;
 	int64_t metrics_interval;
 	const char *metrics_granularity; /* a constant: an ISO 8601 duration, or ALL */

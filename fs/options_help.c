@@ -32,6 +32,7 @@ const char *options_help(void)
 	       "\n"
 	       "  timeout=N              limit of one reading operation [30]\n"
 	       "  timeout_write=N        limit of one that changes something [120]\n"
+	       "  upload_timeout=N       limit of an upload [1200]\n"
 	       "  max_connections=N      connections to the API [8]\n"
 	       "  max_answer=SIZE        largest answer, with K, M or G [64M]\n"
 	       "\n"

@@ -43,6 +43,7 @@ static const struct known known_options[] = {
 	TIME("settle", settle, 0, SECONDS_MAX),
 	TIME("timeout", timeout, 1, DAY),
 	TIME("timeout_write", timeout_write, 1, DAY),
+	TIME("upload_timeout", upload_timeout, 1, DAY),
 	TIME("delete_delay", delete_delay, 0, DAY),
 	TIME("metrics_interval", metrics_interval, MINUTE, SECONDS_MAX),
 	{ "metrics_granularity", KIND_OTHER, 0, 0, 0, take_granularity },

@@ -92,20 +92,27 @@ static void show_live(struct save *save)
 	}
 }
 
-/* A dry run: the server's content stays, and what would have been created stays a draft. */
+/* What would have been created, or cannot be created yet, stays a draft. */
+static int stay_draft(struct save *save, struct op *op)
+{
+	struct node *draft = save->commit.node;
+	/* Before it loses its other name. */
+	draft->local->held = save->commit.change;
+	slot_set_draft(save->commit.slot, draft);
+	int err = commit_names(&save->commit, op);
+	draft->local->mirrors = false;
+	return err;
+}
+
+/* A dry run: the server's content stays. */
 static int held_done(struct save *save)
 {
-	struct folder *folder = save->job.folder;
-	struct node *draft = save->commit.node;
-	if (!save->create) {
-		show_live(save);
-		show_saved(save, false);
-		commit_settle(&save->commit);
-	} else {
-		/* Before it loses its other name. */
-		draft->local->held = save->commit.change;
-		slot_set_draft(folder_main(folder), draft);
+	if (save->create) {
+		return stay_draft(save, save->job.op);
 	}
+	show_live(save);
+	show_saved(save, false);
+	commit_settle(&save->commit);
 	return commit_names(&save->commit, save->job.op);
 }
 
@@ -134,8 +141,10 @@ static int save_done(struct job *job, int err)
 				document_expire(document);
 			}
 		}
-		/* What was refused is kept beside it; the server's content is shown again. */
-		commit_settle(&save->commit);
+		if (!commit_stays(&save->commit)) {
+			/* It is kept beside it; the server's content is shown again. */
+			commit_settle(&save->commit);
+		}
 		return err;
 	}
 	if (job->change.held) {
@@ -230,8 +239,15 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 	}
 	save->kind = kind;
 	int err = kind->parse(save);
+	int ready = err == 0 && save->create && kind->is_ready ? kind->is_ready(save) : 1;
+	err = ready < 0 ? ready : err;
 	if (err < 0) {
 		commit_reject(&save->commit, &save->why, err);
+		save_discard(save);
+		return err;
+	}
+	if (!ready) {
+		err = stay_draft(save, op);
 		save_discard(save);
 		return err;
 	}

@@ -169,8 +169,9 @@ int save_run(struct job *job)
 	/* An update that waited for a removal's turn finds that there is nothing left to update. */
 	bool creates = !save->create && folder->made;
 	/* A create that waited for its writer's own finds that there is. */
-	bool updates = save->create && !folder->made && folder->created_at &&
-		       folder->creator == save->commit.pid;
+	bool own = folder->created_at && folder->creator == save->commit.pid;
+	/* Or that it was created of the same draft, which whoever came second has sent as well. */
+	bool updates = save->create && !folder->made && (own || folder->route->folder->patient);
 	save_take_base(save); /* an earlier save of the same writer may have ended meanwhile */
 	fs_unlock(job->fs);
 	save->create = (save->create && !updates) || creates;

@@ -38,6 +38,9 @@ struct save_kind {
 	/* One request, if it may be sent. 0, SAVE_AGAIN with the answer, or -errno. */
 	int (*send)(struct save *save, const struct config *live, struct http_answer *ret_answer);
 
+	/* Whether a new one can be sent already. 1, 0, or -errno with the reason in save->why.
+	 * NULL: it always can. */
+	int (*is_ready)(struct save *save);
 	/* 0 with the answer in save->shown, or -errno. */
 	int (*create)(struct save *save);
 	/* Under the lock: brings what was created into its document. NULL: no memory. */

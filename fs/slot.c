@@ -133,7 +133,8 @@ static void draft_expires(struct slot *slot)
 {
 	const struct folder *folder = slot->folder;
 	struct local *local = slot->draft->local;
-	if (local->held && local->held == local->changes) {
+	bool patient = folder->made && folder->route->folder->patient;
+	if (patient || (local->held && local->held == local->changes)) {
 		slot->draft_due = 0;
 		return;
 	}

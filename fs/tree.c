@@ -239,6 +239,12 @@ static int lookup_directory(struct node *dir, const char *name, const struct rou
 	return 0;
 }
 
+static int found_local(struct found *found, struct node *node)
+{
+	*found = (struct found){ node_ref(node), 0, 0 };
+	return 0;
+}
+
 /* A directory that has a folder. */
 static int lookup_folder(struct op *op, struct node *dir, const char *name, const char *key,
 	const struct route *route, struct found *found)
@@ -247,8 +253,13 @@ static int lookup_folder(struct op *op, struct node *dir, const char *name, cons
 	if (!document) {
 		return -ENOMEM;
 	}
+	struct folder *folder;
+	struct node *alias = folder_alias(op->fs, dir, name, &folder);
+	if (alias) {
+		return found_local(found, alias);
+	}
 	struct node *node = node_find(dir, name);
-	struct folder *folder = node ? folder_find(op->fs, node) : NULL;
+	folder = node ? folder_find(op->fs, node) : NULL;
 	if (folder && folder->made) {
 		return lookup_directory(dir, name, route, key, 0, 0, found);
 	}
@@ -360,12 +371,6 @@ static int lookup_computed(struct op *op, struct node *dir, const char *name,
 	return err;
 }
 
-static int found_local(struct found *found, struct node *node)
-{
-	*found = (struct found){ node_ref(node), 0, 0 };
-	return 0;
-}
-
 /* A name that is always there. */
 static int lookup_literal(struct op *op, struct node *dir, const char *name,
 	const struct route *route, struct found *found)
@@ -407,8 +412,7 @@ static int lookup_in_folder(struct op *op, struct node *dir, const char *name,
 	if (entry) {
 		return found_local(found, entry->node);
 	}
-	bool hidden =
-		folder && route && !slot && (beside || now < folder->hidden_until[route->face]);
+	bool hidden = folder && route && !slot && folder_hides(folder, route, op->pid, now);
 	if (!route || hidden) {
 		return -ENOENT;
 	}

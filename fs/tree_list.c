@@ -112,8 +112,7 @@ static bool is_listed(const struct op *op, struct folder *folder, const struct r
 	if (slot) {
 		return slot->draft || (there && slot->away == AWAY_NOT);
 	}
-	return there && (!folder || (now >= folder->hidden_until[route->face] &&
-					    !folder_takes_files(folder, op->pid, now) &&
+	return there && (!folder || (!folder_hides(folder, route, op->pid, now) &&
 					    !entry_find(folder->entries, route->name)));
 }
 
@@ -136,7 +135,8 @@ static int list_folder(const struct lister *lister)
 	return result == 0 && folder ? list_entries(lister, folder->entries) : result;
 }
 
-/* Directories that mkdir made and no save has created yet, and those that keep what was refused. */
+/* Directories that mkdir made and no save has created yet, those that keep what was refused, and
+ * links to those that the API has named. */
 static int list_made(const struct lister *lister)
 {
 	int result = 0;
@@ -146,6 +146,11 @@ static int list_made(const struct lister *lister)
 		if (local && folder->dir && folder->dir->parent == lister->dir && result == 0) {
 			result = give_view(
 				lister, PLACE_LOCAL + folder->place, folder->dir->name, S_IFDIR);
+		}
+		const struct node *alias = folder->alias;
+		if (alias && alias->parent == lister->dir && result == 0) {
+			result = give_view(
+				lister, PLACE_LOCAL + folder->place, alias->name, S_IFLNK);
 		}
 	}
 	return result;

@@ -1,7 +1,6 @@
 """Plugins that people bring along: those of the organization, those of an environment with their
 versions."""
 
-import base64
 import errno
 import json
 import os
@@ -9,47 +8,9 @@ import os
 import pytest
 
 import canonical
-from harness import KEY, OBSERVER, SECRET, elapse, fails, hold, poll
-
-CUSTOM, CCPM = "/connect/v1/custom-connector-plugins", "/ccpm/v1/plugins"
-LIST = "GET", CUSTOM + "?page_size=100"
-# The sample account's.
-GATEWAY, LEDGER, WEATHER = "ccp-4r7k2p", "ccp-9mz0dq", "ccp-w2x6jh"
-OLD, NEW = "ver-1c8n5q", "ver-6f3t9z"
-ENV = "env-3k9dpz"
-
-
-def in_environment(path, env=ENV):
-    return f"{path}?environment={env}"
-
-
-LIST_ENVIRONMENT = "GET", in_environment(CCPM) + "&page_size=100"
-LIST_VERSIONS = "GET", in_environment(f"{CCPM}/{WEATHER}/versions")
-
-
-class Place:
-    """Where the sample account's plugins are below a mount."""
-
-    def __init__(self, api, mounted, process):
-        self.api, self.mounted, self.process = api, mounted, process
-        self.plugins = mounted / "custom-connector-plugins"
-        self.local = mounted / "environments" / ENV / "plugins"
-        self.versions = self.local / WEATHER / "versions"
-
-    def shown(self, path):
-        """A file as it should be shown now, by the API's path of what it shows."""
-        return canonical.render(canonical.parse(self.api.api(path)))
-
-    def post(self, path, body):
-        """What another client creates."""
-        status, text = self.api.ask("POST", path, json.dumps(body), {
-            "Authorization": "Basic " + base64.b64encode(f"{KEY}:{SECRET}".encode()).decode(),
-            "Content-Type": "application/json", "User-Agent": OBSERVER})
-        assert status in (201, 202), text
-        return json.loads(text)
-
-    def refresh(self):
-        self.process.write(self.mounted / ".connectfs" / "refresh", b"1\n")
+from harness import elapse, fails, hold, poll
+from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, LIST_ENVIRONMENT, LIST_VERSIONS, NEW,
+                     OLD, WEATHER, Place, in_environment)
 
 
 @pytest.fixture
@@ -61,11 +22,7 @@ def api(emulators):
 @pytest.fixture
 def place(api, mount, process):
     """place(ttl_status=1): a mount with these options, and what is in it."""
-    def make(**options):
-        mounted = mount(api, **options)
-        api.clear()
-        return Place(api, mounted, process)
-    return make
+    return lambda **options: Place(api, mount(api, **options), process)
 
 
 # Reading
@@ -230,3 +187,46 @@ def test_what_was_read_serves_while_the_api_fails(place):
     elapse(0.3)
     assert p.process.read(p.versions / OLD / "version.json") == text
     assert p.process.listdir(p.plugins) == listed
+
+
+# Saving
+
+
+PATCH = "PATCH", f"{CUSTOM}/{GATEWAY}"
+LOOK = "GET", f"{CUSTOM}/{GATEWAY}"
+
+
+def changed(text, **members):
+    """The text with other members, those of a spec where there is one."""
+    value = json.loads(text)
+    value.get("spec", value).update(members)
+    return canonical.render(value)
+
+
+def test_a_save_sends_the_members_that_changed(place):
+    p = place()
+    text = p.process.read(p.plugin)
+    p.api.clear()
+    p.process.write(p.plugin, changed(text, description="better", documentation_link=""))
+    assert p.api.calls() == [LOOK, PATCH]
+    assert p.api.bodies("PATCH") == [{"description": "better", "documentation_link": ""}]
+    shown = p.process.read(p.plugin)
+    assert shown == p.shown(f"{CUSTOM}/{GATEWAY}")
+    assert json.loads(shown)["description"] == "better"
+    assert p.process.stat(p.plugin).st_size == len(shown)
+    assert p.process.listdir(p.plugins / GATEWAY) == ["plugin.json"]
+    assert len(p.api.calls()) == 2, "reading it again asks nothing"
+
+
+def test_a_save_below_an_environment(place):
+    """With the environment that the API asks for."""
+    p = place()
+    path = p.local / WEATHER / "plugin.json"
+    text = p.process.read(path)
+    p.api.clear()
+    p.process.write(path, changed(text, display_name="Weather and tides"))
+    assert p.api.calls() == [("GET", in_environment(f"{CCPM}/{WEATHER}")),
+                             ("PATCH", f"{CCPM}/{WEATHER}")]
+    assert p.api.bodies("PATCH") == [
+        {"spec": {"display_name": "Weather and tides", "environment": {"id": ENV}}}]
+    assert p.process.read(path) == p.shown(in_environment(f"{CCPM}/{WEATHER}"))

@@ -69,6 +69,7 @@ static void test_defaults(void **state)
 	assert_int_equal(options.settle, 60000);
 	assert_int_equal(options.timeout, 30000);
 	assert_int_equal(options.timeout_write, 120000);
+	assert_int_equal(options.upload_timeout, 1200000);
 	assert_int_equal(options.delete_delay, 2000);
 	assert_int_equal(options.max_connections, 8);
 	assert_int_equal(options.max_delete, 10);
@@ -166,10 +167,11 @@ static void test_help_and_version(void **state)
 static void test_values(void **state)
 {
 	struct options options;
-	assert_parses("-o ttl=0,ttl_status=0.2,ttl_topology=1.5,ttl_plugins=.25 "
-		      "-o ttl_negative=0.0001,stale=86400,settle=3.,timeout=0.001,timeout_write=7 "
-		      "-o delete_delay=0.0000,max_connections=256,max_delete=0,max_answer=2k "
-		      "-o ttl_metrics=10,metrics_interval=90,metrics_granularity=PT4H /",
+	assert_parses(
+		"-o ttl=0,ttl_status=0.2,ttl_topology=1.5,ttl_plugins=.25 "
+		"-o ttl_negative=0.0001,stale=86400,settle=3.,timeout=0.001,timeout_write=7,upload_timeout=9 "
+		"-o delete_delay=0.0000,max_connections=256,max_delete=0,max_answer=2k "
+		"-o ttl_metrics=10,metrics_interval=90,metrics_granularity=PT4H /",
 		&options);
 	assert_int_equal(options.ttl[TTL_CONNECTORS], 0);
 	assert_int_equal(options.ttl[TTL_STATUS], 200);
@@ -184,6 +186,7 @@ static void test_values(void **state)
 	assert_int_equal(options.settle, 3000);
 	assert_int_equal(options.timeout, 1);
 	assert_int_equal(options.timeout_write, 7000);
+	assert_int_equal(options.upload_timeout, 9000);
 	assert_int_equal(options.delete_delay, 0);
 	assert_int_equal(options.max_connections, 256);
 	assert_int_equal(options.max_delete, 0);
@@ -442,8 +445,8 @@ static void test_help_text(void **state)
 		"-o OPTION", "-f, --foreground", "-d, --debug", "-V, --version", "-h, --help",
 		"ttl=", "ttl_status=", "ttl_topology=", "ttl_plugins=", "ttl_negative=",
 		"ttl_metrics=", "metrics_interval=", "metrics_granularity=", "stale=", "settle=",
-		"timeout=", "timeout_write=", "max_connections=", "max_answer=", "delete_delay=",
-		"max_delete=", "no_delete", "\n  ro ",
+		"timeout=", "timeout_write=", "upload_timeout=", "max_connections=", "max_answer=",
+		"delete_delay=", "max_delete=", "no_delete", "\n  ro ",
 		"credentials=", "credential_command=", "secrets=", "cacert=", "insecure_http",
 		"uid=", "gid=", "umask=", "allow_other", "default_permissions", "fsname=" };
 	const char *help = options_help();

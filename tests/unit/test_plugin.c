@@ -202,6 +202,32 @@ static void test_same(void **state)
 	}
 }
 
+static void test_has(void **state)
+{
+	static const struct {
+		const char *wanted;
+		bool has;
+	} rows[] = {
+		{ LIVE, true },
+		{ "{}", true },
+		{ "{\"description\":\"d\",\"metadata\":{\"updated_at\":\"0\"},\"status\":{}}",
+			true },
+		{ "{\"description\":\"e\"}", false },
+		{ "{\"more\":null}", false },
+		{ "{\"upload_source\":{\"location\":\"M\",\"upload_id\":\"\"}}", true },
+		{ "{\"upload_source\":{\"location\":\"L\",\"upload_id\":\"u\"}}", false },
+	};
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		cleanup(config) struct config wanted = { 0 };
+		cleanup(config) struct config live = { 0 };
+		read_members(org, rows[i].wanted, &wanted);
+		read_members(org, LIVE, &live);
+		if (plugin_has(&wanted, &live) != rows[i].has) {
+			fail_msg("row %zu", i);
+		}
+	}
+}
+
 static void test_create(void **state)
 {
 	static const struct {
@@ -268,6 +294,7 @@ int main(void)
 		cmocka_unit_test(test_changes),
 		cmocka_unit_test(test_changes_of_an_environment),
 		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_has),
 		cmocka_unit_test(test_create),
 		cmocka_unit_test(test_difference),
 	};

@@ -128,7 +128,10 @@ static void test_patterns(void **state)
 static void look_at_operations(const struct route *route)
 {
 	bool writes = S_ISREG(route->mode) && (route->mode & WRITE_BITS) != 0;
-	bool saves = route->store || route->save || route->ask;
+	/* What stands for a folder can be written to make one, if not to change it. */
+	const struct folder_kind *folder = parent_of(route)->folder;
+	bool makes = folder && route == &routes[folder->main] && !writes;
+	bool saves = route->store || (route->save && !makes) || route->ask;
 	assert_true(!!route->store + !!route->save + !!route->ask <= 1);
 	assert_int_equal(writes, saves);
 	if (is_dir(route)) {

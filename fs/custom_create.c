@@ -1,0 +1,275 @@
+/* Creating a plugin or a version: presigned URL, upload, POST. Runs on a job's thread. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cloud.h"
+#include "api/error.h"
+#include "api/plugin.h"
+#include "api/url.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "fs/archive.h"
+#include "fs/custom.h"
+#include "fs/custom_priv.h"
+#include "fs/fs.h"
+#include "fs/journal.h"
+#include "fs/save_run.h"
+
+#define BODY_BYTES ((size_t)4 << 20)
+#define PAGES_MAX  500
+
+static void creation_finish(struct creation *creation)
+{
+	struct fs *fs = creation->save->job.fs;
+	fs_lock(fs);
+	archive_finish(&creation->archive);
+	fs_unlock(fs);
+	free(creation->upload_id);
+	free(creation->label);
+	config_finish(&creation->known);
+}
+
+static char *list_target(const struct folder *folder)
+{
+	return folder->plugin        ? url_target(CLOUD_VERSIONS, folder->plugin)
+	       : folder->environment ? url_target(CLOUD_ENVIRONMENT_PLUGINS)
+				     : url_target(CLOUD_CUSTOM_PLUGINS);
+}
+
+/* What one of a list is called, to be freed; NULL: nothing. */
+static char *label_of(const struct creation *creation, struct json_slice item)
+{
+	cleanup(config) struct config members = { 0 };
+	return plugin_of_answer(creation->kind, item, &members) == 0
+		       ? plugin_string(&members, creation->kind->label)
+		       : NULL;
+}
+
+/* Looks through a page. Before the create, those of the name are noted; later, one that was not
+ * there is the one that was created: 1. */
+static int look_at_page(struct creation *creation, struct json_slice page, bool before)
+{
+	struct save *save = creation->save;
+	struct json_iter iter = json_iter(json_get(page, "data"));
+	struct json_slice item;
+	while (json_next(&iter, NULL, &item)) {
+		cleanup(free) char *label = label_of(creation, item);
+		cleanup(free) char *id = json_decode_cstr(json_get(item, "id"));
+		if (!id || !label || strcmp(label, creation->label) != 0) {
+			continue;
+		}
+		if (before) {
+			int err = config_set(&creation->known, id, "");
+			if (err < 0) {
+				return err;
+			}
+		} else if (!config_get(&creation->known, id)) {
+			strbuf_reset(&save->shown);
+			strbuf_add(&save->shown, item.text, item.len);
+			return 1;
+		}
+	}
+	return 0;
+}
+
+/* 0, 1 (look_at_page), or -errno. */
+static int look(struct creation *creation, bool before)
+{
+	struct save *save = creation->save;
+	fs_lock(save->job.fs);
+	const struct document *document = folder_document(save->job.folder);
+	char *target = document ? strdup(document->target) : NULL;
+	fs_unlock(save->job.fs);
+	int result = target ? 0 : -ENOMEM;
+	for (unsigned pages = 0; result == 0 && target && pages < PAGES_MAX; pages++) {
+		cleanup(http_answer) struct http_answer answer = { 0 };
+		struct json_slice page;
+		result = job_request(&save->job, HTTP_GET, target, NULL, &answer, NULL);
+		if (result < 0) {
+			save_explain(save, "Before creating, the list was asked for", &answer);
+			break;
+		}
+		if (json_check(strbuf_str(&answer.body), answer.body.len, &page, NULL) < 0 ||
+			json_type(json_get(page, "data")) == JSON_STRING) {
+			result = -EBADMSG;
+			break;
+		}
+		result = look_at_page(creation, page, before);
+		cleanup(free) char *link = json_decode_cstr(json_get(page, "metadata/next"));
+		char *next = link && *link ? http_next_target(target, link) : NULL;
+		free(target);
+		target = next;
+	}
+	free(target);
+	return result;
+}
+
+/* 0, SAVE_AGAIN, or -errno. */
+static int judge(struct creation *creation, const struct http_answer *answer)
+{
+	struct save *save = creation->save;
+	struct json_slice value;
+	bool read = answer->err == 0 &&
+		    json_check(strbuf_str(&answer->body), answer->body.len, &value, NULL) == 0;
+	if (read && json_type(json_get(value, "id")) == JSON_STRING) {
+		save->sent = true;
+		strbuf_reset(&save->shown);
+		strbuf_add(&save->shown, value.text, value.len);
+		return 0;
+	}
+	int refused = answer->err ? answer->err : -EBADMSG;
+	bool unsure = answer->err == 0 || answer->maybe_done;
+	save->undecided |= unsure;
+	if (answer->status == 409 && creation->known.count > 0) {
+		return -EEXIST;
+	}
+	if (!unsure && !save->undecided && !creation_is_passing(answer)) {
+		return refused;
+	}
+	int there = look(creation, false);
+	if (there == 1) {
+		save->sent = true;
+		save->undecided = false;
+		return 0;
+	}
+	return there == 0 && (unsure || creation_is_passing(answer)) ? SAVE_AGAIN : refused;
+}
+
+static int post(struct creation *creation, const struct strbuf *body)
+{
+	struct save *save = creation->save;
+	struct job *job = &save->job;
+	cleanup(free) char *target = list_target(job->folder);
+	job->deadline = clock_now_ms() + job->fs->options->timeout_write;
+	int err = target ? creation_given_up(creation) : -ENOMEM;
+	for (unsigned tries = 1; err == 0; tries++) {
+		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
+		job_may_send(job, HTTP_POST, target);
+		job_request(job, HTTP_POST, target, body, &answer, NULL);
+		err = judge(creation, &answer);
+		if (err == 0) {
+			break;
+		}
+		if (err == SAVE_AGAIN && job_pause(job, tries, &answer)) {
+			err = 0;
+			continue;
+		}
+		if (err == SAVE_AGAIN) {
+			err = answer.err ? answer.err : -EBADMSG;
+		}
+		save_explain(save, "It was not created", &answer);
+	}
+	return err;
+}
+
+/* Where an archive belongs: into its own cloud, or its plugin's. -EINVAL: that is none. */
+static int find_cloud(struct creation *creation, const struct config *members)
+{
+	struct folder *folder = creation->save->job.folder;
+	cleanup(free) char *own = plugin_string(members, "cloud");
+	struct json_slice plugins_own = { NULL, 0 };
+	if (!creation->kind->clouded) {
+		struct document *plugins = document_get(
+			folder->fs, &document_environment_plugins, folder->environment, NULL);
+		const struct item *item = plugins ? document_find(plugins, folder->plugin) : NULL;
+		plugins_own =
+			json_get(part_json(item ? item->parts[PART_WHOLE] : NULL), "spec/cloud");
+	}
+	cleanup(free) char *its = plugins_own.text ? json_decode_cstr(plugins_own) : NULL;
+	const char *cloud = creation->kind->clouded ? own : its ? its : "AWS";
+	size_t len = cloud ? strlen(cloud) : CLOUD_BYTES;
+	if (len >= CLOUD_BYTES) {
+		strbuf_adds(&creation->save->why, "\"cloud\" names none.\n");
+		return -EINVAL;
+	}
+	memcpy(creation->cloud, cloud, len + 1);
+	return 0;
+}
+
+/* Under the lock: what is to be uploaded. */
+static int take_archive(struct creation *creation, const struct config *members)
+{
+	struct save *save = creation->save;
+	struct folder *folder = save->job.folder;
+	cleanup(free) char *given = plugin_upload_id(members);
+	if (!folder->route->folder->archive || given) {
+		return 0;
+	}
+	int err = find_cloud(creation, members);
+	if (err < 0) {
+		return err;
+	}
+	int there = archive_take(folder, creation->cloud, &creation->archive, &save->why);
+	if (there == 0) {
+		strbuf_adds(&save->why, "Its archive is not there any more.\n");
+		return -EINVAL;
+	}
+	if (there == 1 && creation->archive.upload_id) {
+		creation->upload_id = steal(creation->archive.upload_id);
+	}
+	return there < 0 ? there : 0;
+}
+
+static int prepare(struct creation *creation, struct config *members)
+{
+	struct save *save = creation->save;
+	const struct folder *folder = save->job.folder;
+	struct plugin_place place = { folder->name, folder->environment, NULL };
+	int err = config_copy(&save->wanted, members);
+	if (err == 0) {
+		err = plugin_complete(creation->kind, &place, members);
+	}
+	if (err == 0) {
+		fs_lock(save->job.fs);
+		err = take_archive(creation, members);
+		fs_unlock(save->job.fs);
+	}
+	creation->label = plugin_string(members, creation->kind->label);
+	if (err == 0 && !creation->label) {
+		strbuf_addf(&save->why, "\"%s\" is no text\n", creation->kind->label);
+		err = -EINVAL;
+	}
+	strbuf_reset(&save->job.change.settings);
+	plugin_add_difference(&(struct config){ 0 }, members, &save->job.change.settings);
+	return err;
+}
+
+static int run(struct creation *creation)
+{
+	struct save *save = creation->save;
+	struct job *job = &save->job;
+	const struct folder *folder = job->folder;
+	cleanup(config) struct config members = { 0 };
+	cleanup(strbuf) struct strbuf body = STRBUF_INIT(BODY_BYTES);
+	cleanup(free) char *target = list_target(folder);
+	int err = target ? prepare(creation, &members) : -ENOMEM;
+	if (err < 0) {
+		return err;
+	}
+	if (job->fs->options->dry_run) {
+		job_may_send(job, HTTP_POST, target);
+		return 0;
+	}
+	err = look(creation, true);
+	if (err == 0 && creation->archive.node && !creation->upload_id) {
+		err = creation_upload(creation);
+	}
+	struct plugin_place place = { folder->name, folder->environment, creation->upload_id };
+	if (err == 0) {
+		err = plugin_complete(creation->kind, &place, &members);
+	}
+	plugin_encode(creation->kind, &members, folder->environment, &body);
+	err = err ? err : body.err;
+	return err ? err : post(creation, &body);
+}
+
+int custom_create(struct save *save)
+{
+	struct creation creation = {
+		.save = save, .kind = save->job.folder->route->folder->plugin, .archive.fd = -1
+	};
+	int err = run(&creation);
+	creation_finish(&creation);
+	return err;
+}

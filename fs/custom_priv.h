@@ -1,0 +1,30 @@
+/* Creating a plugin or a version, shared by the custom_*.c files alone. Runs on a job's thread. */
+#ifndef FS_CUSTOM_PRIV_H
+#define FS_CUSTOM_PRIV_H
+
+#include "api/plugin.h"
+#include "fs/archive.h"
+#include "fs/save_run.h"
+
+#define CLOUD_BYTES 32
+
+struct creation {
+	struct save *save;
+	const struct plugin_kind *kind;
+	struct archive archive;  /* node NULL: it needs none */
+	char cloud[CLOUD_BYTES]; /* where that belongs */
+	char *upload_id;         /* NULL: nothing was uploaded yet */
+	char *label;             /* what it is called; not unique */
+	struct config known;     /* the ids of those that were called so before */
+};
+
+/* Asks for a presigned URL, and for another one if that has ended, and uploads the archive. 0, or
+ * -errno with the reason in save->why; -EINTR: it was given up. */
+int creation_upload(struct creation *creation);
+
+/* Whether it may be worth another attempt. */
+bool creation_is_passing(const struct http_answer *answer);
+/* -EINTR with the reason where nobody wants it any more, else 0. */
+int creation_given_up(struct creation *creation);
+
+#endif
