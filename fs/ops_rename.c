@@ -146,9 +146,9 @@ static int rename_onto_fixed(
 	}
 	if (result >= 0) {
 		folder->hidden_until[route->face] = 0;
-		drop_source(op);
 	}
-	return result;
+	/* Of one that waits, what is stored takes the name away once it is. */
+	return result == 0 ? ops_rename_local(op) : result;
 }
 
 static int rename_in_folder(struct op *op, struct folder *folder)

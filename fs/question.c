@@ -286,7 +286,7 @@ static struct node *make_note(struct node *of, enum note note, const char *text,
 		node->local = local_create(
 			of->fs, NULL, LOCAL_NOTE, S_IFREG | (0444 & ~of->fs->options->umask));
 	}
-	if (node && (!node->local || local_fill(node->local, text, len) < 0)) {
+	if (node && (!node->local || local_keep(node->local, text, len) < 0)) {
 		node_unref(node);
 		return NULL;
 	}

@@ -3,17 +3,20 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <utlist.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/bases.h"
+#include "fs/draft.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
 #include "fs/journal.h"
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/op.h"
+#include "fs/ops.h"
 #include "fs/overlay.h"
 #include "fs/route.h"
 #include "fs/save_run.h"
@@ -265,17 +268,32 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 	return commit_send(slot, draft, &save->job, op);
 }
 
+static void flush_draft(struct slot *slot, struct node *draft)
+{
+	struct local *local = draft->local;
+	if (local->size > 0 && local->changes != local->tried) {
+		slot->route->save(NULL, slot, draft, local->writer, SAVE_IN_PLACE);
+	}
+}
+
 void saves_flush(struct fs *fs)
 {
 	struct folder *folder, *next;
+	struct handle *handle;
 	fs_lock(fs);
+	/* A draft that is open need not stand under its name: another writer may have come. */
+	DL_FOREACH (fs->handles, handle) {
+		struct node *node = handle->node;
+		struct slot *slot = node->local ? draft_slot(fs, node) : NULL;
+		if (slot && node->local->role == LOCAL_DRAFT) {
+			flush_draft(slot, node);
+		}
+	}
 	HASH_ITER (hh, fs->folders, folder, next) {
 		for (unsigned i = 0; i < SLOTS; i++) {
 			struct slot *slot = &folder->slots[i];
-			struct local *local = slot->draft ? slot->draft->local : NULL;
-			if (local && local->size > 0 && local->changes != local->tried) {
-				slot->route->save(
-					NULL, slot, slot->draft, local->writer, SAVE_IN_PLACE);
+			if (slot->draft) {
+				flush_draft(slot, slot->draft);
 			}
 		}
 	}

@@ -41,7 +41,9 @@ static int turn(struct save *save)
 {
 	if (save->create) {
 		save_strip_added(&save->wanted);
-	} else if (save->offsets) {
+		return save_fix_name(&save->wanted, save->job.folder->name, NULL, &save->why);
+	}
+	if (save->offsets) {
 		strbuf_adds(&save->why, NO_OFFSETS);
 		return -EINVAL;
 	}

@@ -15,6 +15,7 @@
 #include "fs/journal.h"
 #include "fs/node.h"
 #include "fs/op.h"
+#include "fs/ops.h"
 
 struct word_job {
 	struct job job;
@@ -63,6 +64,9 @@ static int word_done(struct job *job, int err)
 	struct item *item = folder_item(job->folder);
 	if (err == 0 && item && !job->change.held) {
 		connector_state_changed(item, word->pause ? "PAUSED" : "RUNNING");
+	}
+	if (err == 0 && job->op && job->op->to_node) {
+		err = ops_rename_local(job->op);
 	}
 	return err;
 }

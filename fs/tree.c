@@ -183,7 +183,8 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	struct timespec mtime =
 		content_time(op->fs, timed, node_ino(dir, name), face->hash, part && part->first);
 	struct folder *folder = route_has_folder(dir->route) ? folder_find(op->fs, dir) : NULL;
-	bool fresh = folder && now < folder->uncached_until;
+	/* As of the beginning: the answer that it waited for may have taken longer than that. */
+	bool fresh = folder && op->began / 1000 < folder->uncached_until;
 	struct node *node = view_node(dir, name, route, part, face, mtime, fresh);
 	return found_view(found, node, fresh ? 0 : ms);
 }

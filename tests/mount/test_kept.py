@@ -203,3 +203,17 @@ def test_a_mapping_beside_another_descriptor(work):
     w.process.close(other)
     assert w.api.writes() == [w.put]
     assert w.site.config("plain")["kafka.topic"] == "ordera"
+
+
+def test_a_word_that_is_refused_when_it_is_renamed(work):
+    """mv onto state: the file is still there."""
+    w = work()
+    w.process.write(w.directory / "t", b"pause\n")
+    w.api.fault(method="PUT", path="/pause$", status=400, body={"message": "not now"})
+    with fails(errno.EINVAL):
+        w.process.rename(w.directory / "t", w.state)
+    assert w.process.read(w.directory / "t") == b"pause\n"
+    w.process.rename(w.directory / "t", w.state)
+    assert not w.process.exists(w.directory / "t")
+    assert w.process.read(w.state) == b"PAUSED\n"
+    assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))] * 2

@@ -436,6 +436,19 @@ def test_an_open_file_is_saved_at_the_end(work, processes):
     assert w.site.config("plain")["kafka.topic"] == "at-the-end"
 
 
+def test_an_open_file_is_saved_at_the_end_although_another_came(work, processes):
+    """Whose open for writing has taken the name from the draft."""
+    w = work()
+    writer, other = processes(), processes()
+    fd = writer.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    writer.write_fd(fd, w.changed(kafka_topic="at-the-end"))
+    other.open(w.config, os.O_WRONLY)
+    w.mounted.send_signal(signal.SIGTERM)
+    assert w.mounted.wait() == 0
+    assert w.api.writes() == [w.put]
+    assert w.site.config("plain")["kafka.topic"] == "at-the-end"
+
+
 def test_removed_and_created_again_and_again(emulators, mount, process):
     """One name, three lives within a minute: each is shown, and no look costs a request twice."""
     api = emulators("--environments", 1, "--clusters", 1, "--connectors", 2, "--provisioning", 400)
