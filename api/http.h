@@ -7,7 +7,8 @@
  *
  * Every request has a deadline that counts from its submission, waiting and
  * retries included. Connections are kept and shared (HTTP/2 over TLS where the
- * server speaks it), answers are asked for with gzip and are bounded.
+ * server speaks it; HTTP/1.1 for what has a body, in which may be secrets),
+ * answers are asked for with gzip and are bounded.
  *
  * Only the engine knows the credentials: it adds them to requests to its own
  * origin, never to another, and after a 401 has them read again, once.

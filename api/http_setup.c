@@ -125,8 +125,10 @@ static bool set_method(struct http_flight *flight)
 	       CURLE_OK;
 }
 
-static bool set_connection(const struct http *http, CURL *easy)
+static bool set_connection(const struct http_flight *flight)
 {
+	const struct http *http = flight->http;
+	CURL *easy = flight->easy;
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	/* Leaves a resolver thread that hangs alone instead of waiting for it. */
 	curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -134,9 +136,13 @@ static bool set_connection(const struct http *http, CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_STEP_S);
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
+	/* The library of HTTP/2 keeps the frames that it sent last, and wipes nothing: what may
+	 * hold a secret goes over a connection of its own. */
+	bool shared = http->tls && !flight->body;
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
+		(long)(shared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	/* Without TLS there is nothing to wait for: each request would queue behind the first. */
-	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, http->tls ? 1L : 0L);
+	curl_easy_setopt(easy, CURLOPT_PIPEWAIT, shared ? 1L : 0L);
 	curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	curl_easy_setopt(easy, CURLOPT_SHARE, http->share);
 	if (http->authorities.data &&
@@ -182,8 +188,7 @@ int http_setup(struct http_flight *flight)
 {
 	flight->easy = curl_easy_init();
 	int err = -ENOMEM;
-	if (flight->easy && set_url(flight) && set_connection(flight->http, flight->easy) &&
-		set_protocols(flight)) {
+	if (flight->easy && set_url(flight) && set_connection(flight) && set_protocols(flight)) {
 		err = flight->upload                              ? http_upload_setup(flight)
 		      : add_headers(flight) && set_method(flight) ? 0
 								  : -ENOMEM;

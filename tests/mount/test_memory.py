@@ -4,6 +4,9 @@ import base64
 import errno
 import json
 import os
+import shutil
+import socket
+import subprocess
 
 import pytest
 
@@ -252,6 +255,48 @@ def test_after_a_question(w):
     w.process.write(path, text_with(w, "canary-question"))
     assert b"configs" in w.process.read(path)
     assert_gone(w, "canary-question")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("nghttpx"), reason="nghttpx is not installed")
+def test_over_http2(emulators, mount, process, certificate, tmp_path):
+    """As the API speaks it: what is sent does not stay in the frames of a connection that does."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may look into the memory of a process that protects it")
+    api = emulators(*samples.EMULATOR, "--key", KEY, "--secret", API_SECRET)
+    site = samples.site(api)
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = one.getsockname()[1]
+    (tmp_path / "nghttpx.conf").write_text("")
+    with open(tmp_path / "errors", "wb") as errors:
+        proxy = subprocess.Popen(
+            ["nghttpx", f"--frontend=127.0.0.1,{port}", f"--backend=127.0.0.1,{api.port}",
+             "--workers=1", f"--conf={tmp_path}/nghttpx.conf", certificate[1], certificate[0]],
+            stderr=errors, env=harness.environment(), preexec_fn=harness.die_with_parent)
+
+    def answers():
+        assert proxy.poll() is None, (tmp_path / "errors").read_text()
+        with socket.socket() as one:
+            return one.connect_ex(("127.0.0.1", port)) == 0
+    try:
+        poll(answers, 5, "a proxy")
+        mounted = mount(api, url=f"https://127.0.0.1:{port}", cacert=certificate[0], env={
+            "LD_BIND_NOW": 1, "CONFLUENT_CLOUD_API_KEY": KEY,
+            "CONFLUENT_CLOUD_API_SECRET": API_SECRET})
+        w = Work(api, site, mounted, process)
+        save_in_place(w, text_with(w, "canary-over-2"))
+        assert w.site.config("plain")["kafka.api.secret"] == value("canary-over-2")
+        assert [(one["method"], one["headers"]["Via"]) for one in api.requests()] \
+            == [("GET", "2 nghttpx"), ("PUT", "1.1 nghttpx")]
+        poll(lambda: copies(mounted, b"canary-over-2") == 0, 2)
+        w.refresh()
+        process.tree(w.connectors)
+        assert {one["headers"]["Via"] for one in api.requests() if one["method"] == "GET"} \
+            == {"2 nghttpx"}
+        mounted.stop()
+    finally:
+        harness.stop_process(proxy)
 
 
 def test_after_scratch(w):
