@@ -7,7 +7,7 @@
  *
  * Every request has a deadline that counts from its submission, waiting and
  * retries included. Connections are kept and shared (HTTP/2 over TLS where the
- * server speaks it; HTTP/1.1 for what has a body, in which may be secrets),
+ * server speaks it; HTTP/1.1 for a body with secrets),
  * answers are asked for with gzip and are bounded.
  *
  * Only the engine knows the credentials: it adds them to requests to its own
@@ -110,6 +110,7 @@ struct http_request {
 	int64_t deadline;             /* monotonic milliseconds (clock.h) */
 	bool once;                    /* never repeated, whatever the answer (but for a 401) */
 	bool safe;                    /* changes nothing, whatever its method: repeated as a GET */
+	bool secret;                  /* its body may hold one: sent where nothing of it stays */
 	bool background;              /* waits while others want the connections */
 	const struct http_sink *sink; /* NULL: the body is collected */
 	/* Asynchronous only. Runs on the engine's thread; the answer is the

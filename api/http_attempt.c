@@ -228,7 +228,7 @@ void http_attempt_end(struct http_flight *flight, CURLcode code)
 
 	curl_easy_getinfo(flight->easy, CURLINFO_RESPONSE_CODE, &status);
 	curl_easy_getinfo(flight->easy, CURLINFO_HTTP_VERSION, &version);
-	if (status > 0 && !flight->upload && !flight->body) {
+	if (status > 0 && !flight->upload && !flight->secret) {
 		flight->http->multiplexed = version >= CURL_HTTP_VERSION_2_0;
 	}
 	bool good = status >= 200 && status <= 299;

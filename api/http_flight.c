@@ -35,6 +35,7 @@ struct http_flight *http_flight_new(struct http *http, const struct http_request
 	flight->accept = request->accept ? request->accept : "application/json";
 	flight->once = request->once;
 	flight->safe = request->safe;
+	flight->secret = request->secret;
 	flight->created = clock_now_ms();
 	flight->last.retry_after = -1;
 	flight->in.sink = request->sink;

@@ -88,7 +88,7 @@ struct http_flight {
 	char *body;   /* owned, wiped; NULL: none */
 	size_t body_len;
 	const char *accept; /* a constant */
-	bool once, safe;
+	bool once, safe, secret;
 	uint64_t writes; /* http->writes when it came: later ones must not share it */
 
 	const struct http_upload *upload; /* borrowed; NULL: it is none */

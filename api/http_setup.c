@@ -138,7 +138,7 @@ static bool set_connection(const struct http_flight *flight)
 	curl_easy_setopt(easy, CURLOPT_TCP_KEEPINTVL, KEEPALIVE_STEP_S);
 	/* The library of HTTP/2 keeps the frames that it sent last, and wipes nothing: what may
 	 * hold a secret goes over a connection of its own. */
-	bool shared = http->tls && !flight->body;
+	bool shared = http->tls && !flight->secret;
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
 		(long)(shared ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1));
 	/* Without TLS there is nothing to wait for: each request would queue behind the first. */

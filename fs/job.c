@@ -124,6 +124,7 @@ int job_request(struct job *job, enum http_method method, const char *target,
 		.target = target,
 		.body = body ? strbuf_str(body) : NULL,
 		.body_len = body ? body->len : 0,
+		.secret = body && job->secret,
 		.deadline = job->deadline,
 	};
 	int64_t read_deadline = clock_now_ms() + job->fs->options->timeout;

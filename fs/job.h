@@ -32,6 +32,7 @@ struct job {
 	bool abandoned; /* lock; who waited was interrupted */
 	unsigned turn;  /* in its folder */
 	int64_t deadline;
+	bool secret; /* by run: what it sends may hold one */
 	struct change change;
 	/* Without the lock; may block. 0 or -errno. */
 	int (*run)(struct job *job);

@@ -459,6 +459,7 @@ static int send_request(struct question *question)
 		.body = strbuf_str(&question->body),
 		.body_len = question->body.len,
 		.safe = true,
+		.secret = true,
 		.deadline = question->deadline,
 		.done = answered,
 		.arg = question };

@@ -72,7 +72,10 @@ static void hide_secrets(struct save *save, const struct config *sending, const 
 		const char *its = live ? config_get(live, setting->name) : NULL;
 		if (config_names_secret(setting->name) || (written && config_is_mask(written)) ||
 			(its && config_is_mask(its))) {
+			bool known = config_is_mask(setting->value) ||
+				     (its && strcmp(its, setting->value) == 0);
 			config_set(&save->hidden, setting->name, setting->value);
+			save->job.secret |= !known;
 		}
 	}
 }

@@ -285,6 +285,12 @@ def test_over_http2(emulators, mount, process, certificate, tmp_path):
             "LD_BIND_NOW": 1, "CONFLUENT_CLOUD_API_KEY": KEY,
             "CONFLUENT_CLOUD_API_SECRET": API_SECRET})
         w = Work(api, site, mounted, process)
+        save_in_place(w, w.changed(tasks_max="2"))
+        assert [(one["method"], one["headers"]["Via"]) for one in api.requests()] \
+            == [("GET", "2 nghttpx"), ("PUT", "2 nghttpx")]
+        assert json.loads(process.read(mounted / ".connectfs" / "status.json"))["connections"] == 1
+        w.text = process.read(w.config)
+        api.clear()
         save_in_place(w, text_with(w, "canary-over-2"))
         assert w.site.config("plain")["kafka.api.secret"] == value("canary-over-2")
         assert [(one["method"], one["headers"]["Via"]) for one in api.requests()] \
