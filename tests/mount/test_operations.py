@@ -12,6 +12,7 @@ import pytest
 
 import harness
 import samples
+import uploads
 from harness import elapse
 
 NOT_YET, UNUSED = "not yet", "not used"
@@ -292,6 +293,88 @@ def _(place):
     return path, [place.get("/connect/v1/custom-connector-plugins?page_size=100")]
 
 
+def description(**members):
+    return json.dumps({"connector_class": "com.example.tides.Source", "connector_type": "SOURCE",
+                       **members}).encode()
+
+
+def presigned(place, path):
+    """The path that the newest presigned URL leads to."""
+    found = place.api.requests()[-2]
+    assert found["path"].startswith(path)
+    return found["method"], found["path"] + ("?" + found["query"] if found["query"] else "")
+
+
+def creates_plugin(place, last, **members):
+    """Makes a plugin of the organization of a description and an archive; the requests."""
+    directory = place.mounts() / "custom-connector-plugins" / "Tides"
+    place.process.mkdir(directory)
+    place.process.write(directory / "plugin.json", description(**members))
+    place.process.write(directory / "tides.zip", uploads.archive())
+    storage = {"AZURE": "/azure/", "GCP": "/gcp/"}.get(members.get("cloud"), "/")
+    return directory / last, [
+        uploads.LIST, uploads.LIST, ("POST", uploads.PRESIGN), presigned(place, storage),
+        ("POST", uploads.CUSTOM)]
+
+
+@operation("createConnectV1CustomConnectorPlugin")
+def _(place):
+    return creates_plugin(place, "plugin.json")
+
+
+@operation("presigned-upload-urlConnectV1PresignedUrl")
+def _(place):
+    return creates_plugin(place, "tides.zip")
+
+
+@operation("uploadToAws")
+def _(place):
+    return creates_plugin(place, "tides.zip")
+
+
+@operation("uploadToAzure")
+def _(place):
+    return creates_plugin(place, "tides.zip", cloud="AZURE")
+
+
+@operation("uploadToGcp")
+def _(place):
+    return creates_plugin(place, "tides.zip", cloud="GCP")
+
+
+def changes(place, path, member, value):
+    """Reads a description and saves it with another value."""
+    shown = json.loads(place.process.read(path))
+    shown.get("spec", shown)[member] = value
+    place.api.clear()
+    place.process.write(path, json.dumps(shown).encode())
+    return path
+
+
+def changes_plugin(place):
+    path = place.mounts() / "custom-connector-plugins" / uploads.GATEWAY / "plugin.json"
+    target = f"{uploads.CUSTOM}/{uploads.GATEWAY}"
+    return changes(place, path, "description", "other"), [place.get(target), ("PATCH", target)]
+
+
+@operation("getConnectV1CustomConnectorPlugin")
+def _(place):
+    return changes_plugin(place)
+
+
+@operation("updateConnectV1CustomConnectorPlugin")
+def _(place):
+    return changes_plugin(place)
+
+
+@operation("deleteConnectV1CustomConnectorPlugin")
+def _(place):
+    path = place.mounts(delete_delay=0) / "custom-connector-plugins" / uploads.LEDGER \
+        / "plugin.json"
+    place.process.unlink(path)
+    return path, [uploads.LIST, ("DELETE", f"{uploads.CUSTOM}/{uploads.LEDGER}")]
+
+
 @operation("listCcpmV1CustomConnectPlugins")
 def _(place):
     path = place.mounts() / "environments" / ENV / "plugins"
@@ -307,6 +390,90 @@ def _(place):
     path = plugins / plugin / "versions"
     assert place.process.listdir(path)
     return path, [place.get(f"/ccpm/v1/plugins/{plugin}/versions?environment={ENV}")]
+
+
+def changes_local_plugin(place):
+    path = place.mounts() / "environments" / ENV / "plugins" / uploads.WEATHER / "plugin.json"
+    target = f"{uploads.CCPM}/{uploads.WEATHER}"
+    return changes(place, path, "description", "other"), [
+        place.get(uploads.in_environment(target)), ("PATCH", target)]
+
+
+@operation("getCcpmV1CustomConnectPlugin")
+def _(place):
+    return changes_local_plugin(place)
+
+
+@operation("updateCcpmV1CustomConnectPlugin")
+def _(place):
+    return changes_local_plugin(place)
+
+
+def creates_local_plugin(place, **options):
+    path = place.mounts(**options) / "environments" / ENV / "plugins" / "Tides" / "plugin.json"
+    place.process.mkdir(path.parent)
+    place.process.write(path, b"{}")
+    return path
+
+
+@operation("createCcpmV1CustomConnectPlugin")
+def _(place):
+    return creates_local_plugin(place), [
+        uploads.LIST_ENVIRONMENT, uploads.LIST_ENVIRONMENT, ("POST", uploads.CCPM)]
+
+
+@operation("deleteCcpmV1CustomConnectPlugin")
+def _(place):
+    path = creates_local_plugin(place, delete_delay=0)
+    name = place.process.readlink(path.parent)
+    place.api.clear()
+    place.process.unlink(path)
+    return path.parent.parent / name / "plugin.json", [
+        ("DELETE", uploads.in_environment(f"{uploads.CCPM}/{name}"))]
+
+
+def creates_version(place, last):
+    directory = place.mounts() / "environments" / ENV / "plugins" / uploads.WEATHER / "versions" \
+        / "2.0.0"
+    place.process.mkdir(directory)
+    place.process.write(directory / "weather.zip", uploads.archive())
+    place.process.write(directory / "version.json", json.dumps({"spec": {"connector_classes": [
+        {"class_name": "com.example.tides.Source", "type": "SOURCE"}]}}).encode())
+    return directory / last, [
+        uploads.LIST_ENVIRONMENT, uploads.LIST_VERSIONS, uploads.LIST_VERSIONS,
+        ("POST", uploads.PRESIGN_ENVIRONMENT), ("POST", "/"),
+        ("POST", f"{uploads.CCPM}/{uploads.WEATHER}/versions")]
+
+
+@operation("createCcpmV1CustomConnectPluginVersion")
+def _(place):
+    return creates_version(place, "version.json")
+
+
+@operation("createCcpmV1PresignedUrl")
+def _(place):
+    return creates_version(place, "weather.zip")
+
+
+def removes_version(place):
+    path = place.mounts(delete_delay=0) / "environments" / ENV / "plugins" / uploads.WEATHER \
+        / "versions" / uploads.OLD / "version.json"
+    place.process.unlink(path)
+    return path, uploads.in_environment(f"{uploads.CCPM}/{uploads.WEATHER}/versions/{uploads.OLD}")
+
+
+@operation("deleteCcpmV1CustomConnectPluginVersion")
+def _(place):
+    path, target = removes_version(place)
+    return path, [uploads.LIST_ENVIRONMENT, uploads.LIST_VERSIONS, ("DELETE", target)]
+
+
+@operation("getCcpmV1CustomConnectPluginVersion")
+def _(place):
+    place.api.fault(method="DELETE", status=503)
+    path, target = removes_version(place)
+    return path, [uploads.LIST_ENVIRONMENT, uploads.LIST_VERSIONS, ("DELETE", target),
+                  place.get(target), ("DELETE", target)]
 
 
 # Metrics
