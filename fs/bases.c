@@ -12,6 +12,7 @@
 
 struct base {
 	pid_t pid;
+	bool borrowed; /* it has not seen this itself */
 	struct part *part;
 };
 
@@ -73,13 +74,20 @@ static struct bases *make_room(struct fs *fs, uint64_t ino, struct bases *bases)
 	return larger;
 }
 
-void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part)
+/* Where a process's own is; the number there are: it has none. */
+static unsigned place_of(const struct bases *bases, pid_t pid)
 {
-	struct bases *bases = find(fs, ino);
 	unsigned at = 0;
 	while (bases && at < bases->count && bases->list[at].pid != pid) {
 		at++;
 	}
+	return at;
+}
+
+void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part)
+{
+	struct bases *bases = find(fs, ino);
+	unsigned at = place_of(bases, pid);
 	if (!bases || at == bases->count) {
 		bases = make_room(fs, ino, bases);
 		if (!bases) {
@@ -90,19 +98,36 @@ void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part)
 	}
 	struct part *old = bases->list[at].part;
 	memmove(bases->list + 1, bases->list, at * sizeof(bases->list[0]));
-	bases->list[0] = (struct base){ pid, part_ref(part) };
+	bases->list[0] = (struct base){ .pid = pid, .part = part_ref(part) };
 	part_unref(old);
+}
+
+void bases_keep(struct fs *fs, uint64_t ino, pid_t pid, struct part *part)
+{
+	struct bases *bases = find(fs, ino);
+	if (bases && place_of(bases, pid) < bases->count) {
+		return;
+	}
+	bases = make_room(fs, ino, bases);
+	if (bases) {
+		bases->list[bases->count++] =
+			(struct base){ .pid = pid, .borrowed = true, .part = part_ref(part) };
+	}
 }
 
 struct part *bases_find(const struct fs *fs, uint64_t ino, pid_t pid)
 {
 	const struct bases *bases = find(fs, ino);
-	for (unsigned i = 0; bases && i < bases->count; i++) {
-		if (bases->list[i].pid == pid) {
-			return bases->list[i].part;
+	unsigned at = place_of(bases, pid);
+	if (bases && at < bases->count) {
+		return bases->list[at].part;
+	}
+	for (at = 0; bases && at < bases->count; at++) {
+		if (!bases->list[at].borrowed) {
+			return bases->list[at].part;
 		}
 	}
-	return bases ? bases->list[0].part : NULL;
+	return NULL;
 }
 
 static void destroy(struct bases *bases)

@@ -15,6 +15,9 @@ struct part;
 
 /* Notes what a process has seen (a reference is taken). */
 void bases_note(struct fs *fs, uint64_t ino, pid_t pid, struct part *part);
+/* What a process that has seen nothing of the file went out from when it met a conflict: it still
+ * does, though what is shown is newer. */
+void bases_keep(struct fs *fs, uint64_t ino, pid_t pid, struct part *part);
 /* What a process goes out from: its own, else the newest. Borrowed; NULL: nobody has seen any. */
 struct part *bases_find(const struct fs *fs, uint64_t ino, pid_t pid);
 void bases_forget(struct fs *fs, uint64_t ino);

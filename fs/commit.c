@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/json.h"
+#include "base/clock.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/job.h"
@@ -14,6 +15,7 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 #include "fs/route.h"
+#include "fs/tree.h"
 
 #define WHY_BYTES 65536
 
@@ -69,27 +71,47 @@ void commit_settle(const struct commit *commit)
 	}
 }
 
+/* What somebody was writing under the name is no longer it. Its writer's own is dropped, as
+ * anywhere; another process hears of the conflict when it saves. */
+static void replace_draft(const struct commit *commit)
+{
+	struct slot *slot = commit->slot;
+	if (slot->draft && slot->draft->local->writer == commit->pid) {
+		slot_drop_draft(slot);
+	}
+	slot_set_draft(slot, NULL);
+}
+
 int commit_names(const struct commit *commit, struct op *op)
 {
 	struct node *draft = commit->node;
-	const struct route *route = commit->slot->route;
-	struct found found = { .node = draft };
-	if (commit->how == SAVE_BY_RENAME && commit->slot->draft != draft) {
-		/* What stood under the name is replaced. */
-		slot_set_draft(commit->slot, NULL);
-	}
-	if (!op || commit->how == SAVE_IN_PLACE) {
+	struct slot *slot = commit->slot;
+	const struct route *route = slot->route;
+	struct found found;
+	if (commit->how == SAVE_IN_PLACE) {
 		return 0;
 	}
-	draft->local->role = LOCAL_DRAFT;
-	draft->route = route;
-	draft->ino = node_ino(op->to_node, route->name);
-	if (commit->how == SAVE_BY_RENAME) {
-		return ops_rename_local(op);
+	if (slot->draft != draft) {
+		replace_draft(commit);
 	}
-	node_ref(draft);
-	ops_entry(op, REPLY_ENTRY, &found);
-	return 0;
+	if (!op) {
+		return 0;
+	}
+	if (commit->how == SAVE_BY_LINK) {
+		/* The other name is scratch as before, and the kernel gets what is shown. */
+		if (tree_peek(op, op->to_node, route->name, &found) < 0) {
+			found = (struct found){ .node = node_ref(draft) };
+		}
+		ops_entry(op, REPLY_ENTRY, &found);
+		return 0;
+	}
+	int err = ops_rename_local(op);
+	if (draft->local->links == 0) {
+		draft->local->role = LOCAL_DRAFT;
+		draft->route = route;
+		draft->ino = slot->ino;
+	}
+	return err;
 }
 
 bool commit_stays(const struct commit *commit)

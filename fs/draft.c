@@ -63,7 +63,7 @@ int draft_make_local(struct fs *fs, struct node *node, struct folder *folder, en
  */
 static int check_uncached(struct fs *fs, struct node *node)
 {
-	if (node->local || !node->cached || node->retired) {
+	if (node->local || node->retired || !(node->cached || node->opened)) {
 		return 0;
 	}
 	struct folder *folder = folder_of_file(fs, node);
@@ -135,6 +135,18 @@ int draft_truncate(const struct op *op, struct node *node, pid_t pid, size_t siz
 	}
 	int err = draft_begin(op, node, pid);
 	return err < 0 ? err : local_truncate(node->local, size);
+}
+
+void draft_opened(struct fs *fs, struct node *node, pid_t pid)
+{
+	if (!node->local) {
+		return;
+	}
+	node->local->writer = pid;
+	struct slot *slot = node->local->stands ? draft_slot(fs, node) : NULL;
+	if (slot) {
+		slot->draft_due = 0;
+	}
 }
 
 static bool is_open_to_write(const struct fs *fs, const struct node *node)

@@ -46,7 +46,7 @@ struct node {
 	bool literal : 1; /* its name is its row's */
 	bool current : 1; /* the one of its name */
 	bool cached : 1;  /* the kernel may have cached its name: it is never written to */
-	bool opened : 1;  /* somebody has opened it: the kernel may be reading it */
+	bool opened : 1;  /* somebody has opened it, and may read it: it is never written to */
 	bool retired : 1; /* a writer was sent to look again */
 };
 

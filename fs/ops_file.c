@@ -94,8 +94,8 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		draft_note_base(fs, node, pid);
 	}
 	handle_set_active(handle, writes);
-	if (writes && node->local) {
-		node->local->writer = pid;
+	if (writes) {
+		draft_opened(fs, node, pid);
 	}
 	if (op->fi.flags & O_TRUNC) {
 		err = draft_truncate(op, node, pid, 0);
@@ -108,6 +108,7 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	}
 	op->fi.fh = (uintptr_t)handle;
 	op->fi.keep_cache = !node->local && node->cached;
+	node->opened = true;
 	op->fi.noflush = !writes;
 	/* What is read is not what was written. */
 	op->fi.direct_io = writes && question_is(node);

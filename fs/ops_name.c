@@ -13,6 +13,7 @@
 #include "fs/name.h"
 #include "fs/node.h"
 #include "fs/ops.h"
+#include "fs/process.h"
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/save.h"
@@ -108,6 +109,7 @@ int ops_create_local(struct op *op, mode_t mode, enum local_role role, struct no
 	node->local = local_create(fs, folder, role, mode);
 	err = !node->local ? -ENOMEM : spooled ? local_spool(node->local) : 0;
 	if (err == 0 && role == LOCAL_DRAFT) {
+		node->local->writer = process_of(fs, op->pid);
 		node->route = route;
 		slot_is_back(slot);
 		slot_set_draft(slot, node);

@@ -194,30 +194,45 @@ static int step_rename(struct op *op)
 	return folder == to_folder ? rename_in_folder(op, folder) : -EXDEV;
 }
 
-/* A second name for a local file; of a view, a copy of what it shows now. */
+/* A scratch file of the same bytes; NULL with the errno in ret_err. */
+static struct node *copy_of(struct op *op, struct node *node, struct folder *folder, int *ret_err)
+{
+	struct fs *fs = op->fs;
+	const struct local *draft = node->local;
+	struct node *copy = node_create(fs, op->to_node, op->to_name);
+	*ret_err = copy ? 0 : -ENOMEM;
+	if (copy && draft) {
+		copy->ino = node_new_ino(fs);
+		copy->local = local_create(fs, folder, LOCAL_SCRATCH, draft->mode);
+		*ret_err =
+			copy->local ? local_fill(copy->local, draft->data, draft->size) : -ENOMEM;
+	} else if (copy) {
+		copy->route = node->route;
+		copy->part = part_ref(node->part);
+		copy->size = node->size;
+		copy->mtime = node->mtime;
+		*ret_err = draft_make_local(fs, copy, folder, LOCAL_SCRATCH);
+		copy->route = NULL;
+	}
+	if (*ret_err < 0) {
+		node_unref(copy);
+		return NULL;
+	}
+	return copy;
+}
+
+/* A second name for a local file; of a view or a draft, a copy of what it shows now. */
 static int link_local(struct op *op)
 {
 	struct fs *fs = op->fs;
 	struct node *node = op->node;
 	struct folder *folder = ops_folder(fs, op->to_node);
-	struct found found = { 0 };
-	if (node->local) {
-		found.node = node_ref(node);
-	} else {
-		found.node = node_create(fs, op->to_node, op->to_name);
-		if (!found.node) {
-			return -ENOMEM;
-		}
-		found.node->route = node->route;
-		found.node->part = part_ref(node->part);
-		found.node->size = node->size;
-		found.node->mtime = node->mtime;
-		int err = draft_make_local(fs, found.node, folder, LOCAL_SCRATCH);
-		found.node->route = NULL;
-		if (err < 0) {
-			node_unref(found.node);
-			return err;
-		}
+	bool shared = node->local && node->local->role != LOCAL_DRAFT;
+	int failed = 0;
+	struct found found = { .node = shared ? node_ref(node)
+					      : copy_of(op, node, folder, &failed) };
+	if (!found.node) {
+		return failed;
 	}
 	int err = entry_add(ops_entries(fs, op->to_node), op->to_name, found.node);
 	if (err < 0) {

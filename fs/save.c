@@ -132,6 +132,10 @@ static int save_done(struct job *job, int err)
 		}
 		commit_refuse(&save->commit, &save->why, err);
 		folder_main(folder)->undecided = save->undecided;
+		if (err == -ESTALE && save->base_part) {
+			/* The kernel repeats a rename that ends so. */
+			bases_keep(fs, save->commit.slot->ino, save->commit.pid, save->base_part);
+		}
 		if (!save->create) {
 			/* After refuse: a roll-back brings what was shown before. */
 			show_live(save);
@@ -178,11 +182,19 @@ static bool is_wanted(const struct save *save, const struct part *part)
 	       save->kind->is(&save->wanted, &config);
 }
 
+/* The very text that was refused. The kernel repeats a rename that ends with ESTALE. */
+static bool is_refused_text(const struct commit *commit)
+{
+	const struct local *rejected = slot_rejected(commit->slot);
+	return rejected && rejected->size == commit->len &&
+	       memcmp(rejected->data ? rejected->data : "", commit->text, commit->len) == 0;
+}
+
 /* Within half a minute of a refused save, what was shown before it: somebody rolls back. */
 static bool is_rollback(const struct save *save)
 {
 	const struct slot *slot = save->commit.slot;
-	return slot_was_refused(slot, clock_now_ms()) &&
+	return slot_was_refused(slot, clock_now_ms()) && !is_refused_text(&save->commit) &&
 	       (is_wanted(save, save->base_part) || is_wanted(save, slot->refused_shown));
 }
 

@@ -11,6 +11,7 @@
 #include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/node.h"
+#include "fs/notify.h"
 #include "fs/route.h"
 
 #define NAME_BYTES  64
@@ -34,6 +35,16 @@ struct part *slot_base(const struct slot *slot, pid_t pid)
 	return base ? base : slot_shown(slot);
 }
 
+/* Somebody may have looked at the name since the writer opened it. */
+static void forget_name(const struct slot *slot)
+{
+	struct node *dir = slot->folder->dir;
+	const struct node *shown = dir ? node_find(dir, slot->route->name) : NULL;
+	if (shown && shown->cached) {
+		notify_entry(slot->folder->fs, dir, slot->route->name);
+	}
+}
+
 void slot_set_draft(struct slot *slot, struct node *node)
 {
 	struct node *old = slot->draft;
@@ -47,7 +58,8 @@ void slot_set_draft(struct slot *slot, struct node *node)
 		node->local->role = LOCAL_DRAFT;
 		node->local->stands = true;
 		node->route = slot->route;
-		node->ino = node_ino(slot->folder->dir, slot->route->name);
+		node->ino = slot->ino;
+		forget_name(slot);
 	}
 	if (old) {
 		old->local->stands = false;

@@ -127,13 +127,19 @@ static bool same_time(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+/* Whether a node may be found by one more: each writer has one of its own. */
+static bool is_for_others(const struct node *node, bool fresh)
+{
+	return !node->retired && node->writers == 0 && !(fresh && (node->cached || node->opened));
+}
+
 /* The node of a view of this content: the current one if it shows just that, else a new one. */
 static struct node *view_node(struct node *dir, const char *name, const struct route *route,
 	struct part *part, const struct face *face, struct timespec mtime, bool fresh)
 {
 	struct node *node = node_find(dir, name);
 	if (node && node->route == route && !node->local && node->hash == face->hash &&
-		same_time(node->mtime, mtime) && !node->retired && !(fresh && node->cached)) {
+		same_time(node->mtime, mtime) && is_for_others(node, fresh)) {
 		return node_ref(node);
 	}
 	node = node_create_route(dir, name, route, NULL);

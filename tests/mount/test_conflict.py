@@ -147,6 +147,78 @@ def test_truncated_by_another_while_it_is_written(work, processes):
     poll(lambda: w.process.read(w.config) == w.shown(), 5)
 
 
+def test_renamed_over_anothers_draft(work, processes):
+    """The new file is shown at once; who wrote the old one is told."""
+    w = work()
+    a, b = processes(), processes()
+    assert a.read(w.config) == b.read(w.config)
+    fd = a.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    a.write_fd(fd, w.changed(kafka_topic="of-a"))
+    b.create(w.directory / "temporary", w.changed(kafka_topic="of-b"))
+    b.rename(w.directory / "temporary", w.config)
+    assert b.read(w.config) == w.shown() == w.changed(kafka_topic="of-b")
+    with fails(errno.ESTALE):
+        a.close(fd)
+    assert_stale(w, w.changed(kafka_topic="of-a"), "kafka.topic")
+    assert w.api.writes() == [w.put]
+
+
+def test_a_reader_beside_writers(work, processes):
+    """It keeps what it opened, also if that was just after a save."""
+    w = work()
+    reader = processes()
+    w.process.write(w.config, w.changed(kafka_topic="saved"))
+    fd = reader.open(w.config, os.O_RDONLY)
+    with fails(errno.EINVAL):
+        w.process.write(w.config, b"{")
+    assert reader.read_fd(fd) == w.changed(kafka_topic="saved")
+    assert reader.fstat(fd).st_size == len(w.changed(kafka_topic="saved"))
+
+
+def test_who_opens_to_write_and_waits(work, processes):
+    """Others see the server's content again once it was saved, not what was written."""
+    w = work()
+    other = processes()
+    fd = w.process.open(w.config, os.O_WRONLY)
+    harness.elapse(1.2)
+    assert other.read(w.config) == w.text
+    reading = other.open(w.config, os.O_RDONLY)
+    text = json.dumps(json.loads(w.changed(kafka_topic="late"))).encode()
+    w.process.pwrite(fd, text, 0)
+    w.process.ftruncate(fd, len(text))
+    w.process.close(fd)
+    assert other.read(w.config) == w.shown() != text
+    assert other.stat(w.config).st_size == len(w.shown())
+    assert other.read_fd(reading) == w.text
+
+
+def test_two_who_open_to_write_before_either_does(work, processes):
+    w = work()
+    a, b = processes(), processes()
+    first, second = a.open(w.config, os.O_RDWR), b.open(w.config, os.O_RDWR)
+    for process, fd, topic in ((a, first, "of-a"), (b, second, "of-b")):
+        process.pwrite(fd, w.changed(kafka_topic=topic), 0)
+        process.ftruncate(fd, len(w.changed(kafka_topic=topic)))
+    assert a.read_fd(first) == w.changed(kafka_topic="of-a")
+    assert b.read_fd(second) == w.changed(kafka_topic="of-b")
+    b.close(second)
+    with fails(errno.ESTALE):
+        a.close(first)
+    assert w.api.bodies("PUT") == [json.loads(w.changed(kafka_topic="of-b"))]
+
+
+def test_base_of_who_creates_it_anew(work, processes):
+    """Nobody who creates a file has read it."""
+    w = work()
+    a, b = processes(), processes()
+    a.rename(w.config, w.directory / "old")
+    fd = a.open(w.config, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    b.write(w.config, w.changed(kafka_topic="of-b"))
+    a.write_fd(fd, w.changed(kafka_topic="of-a"))
+    a.close(fd)
+    assert w.api.writes() == [w.put, w.put]
+
+
 def test_base_of_who_reads_its_own_draft(work, processes):
     w = work()
     a, b = processes(), processes()
@@ -206,6 +278,75 @@ def test_base_of_a_stranger(work, processes):
         stranger.write(w.directory / "new", w.changed(kafka_topic="mine"))
         stranger.rename(w.directory / "new", w.config)
     assert w.api.writes() == []
+
+
+@pytest.mark.parametrize("how", ["rename", "link", "write"])
+def test_what_nobody_has_opened(emulator, site, mount, processes, how):
+    """The kernel repeats a rename that ends with ESTALE: that is no second save. A link, too, but
+    then the name is there."""
+    mounted = mount(emulator)
+    stranger, config = processes(), mounted.connector(site, "plain") / "config.json"
+    content = json.loads(site.shown("plain"))
+    size = stranger.stat(config).st_size
+    site.patch("plain", merge={"quickstart": "USERS"})
+    mine = canonical.config({**content, "kafka.topic": "mine"})
+    if how == "write":
+        with fails(errno.ESTALE):
+            stranger.write(config, mine)
+    else:
+        stranger.create(f"{config}.new", mine)
+        if how == "link":
+            stranger.rename(config, f"{config}.old")
+        with fails(errno.EEXIST if how == "link" else errno.ESTALE):
+            getattr(stranger, how)(f"{config}.new", config)
+    assert emulator.writes() == []
+    assert stranger.stat(config).st_size == size - 1
+    # Another one, later, goes out from what is shown now.
+    processes().write(config, mine)
+    assert emulator.writes() == [site.put("plain")]
+
+
+def test_renamed_as_it_was_before_their_change(work, processes):
+    """A conflict, and no roll-back of it when the kernel repeats the rename."""
+    w = work()
+    stranger = processes()
+    stranger.create(w.directory / "new", w.text)
+    w.theirs(quickstart="USERS")
+    w.refresh()
+    poll(lambda: stranger.stat(w.config).st_size == len(w.shown()) != len(w.text), 5)
+    with fails(errno.ESTALE):
+        stranger.rename(w.directory / "new", w.config)
+    assert w.api.writes() == []
+    assert_stale(w, w.text, "quickstart")
+
+
+def test_renamed_again_after_a_look(work, processes):
+    """Who has looked at what is there now goes out from that."""
+    w = work()
+    stranger = processes()
+    stranger.create(w.directory / "new", w.changed(kafka_topic="mine"))
+    w.theirs(quickstart="USERS")
+    with fails(errno.ESTALE):
+        stranger.rename(w.directory / "new", w.config)
+    poll(lambda: stranger.read(w.config) == w.shown(), 5)
+    stranger.rename(w.directory / "new", w.config)
+    assert w.api.writes() == [w.put]
+
+
+def test_base_of_who_goes_on_with_anothers_draft(work, processes):
+    """Opened to read and write, it goes out from what the first one had seen."""
+    w = work()
+    a, b = processes(), processes()
+    assert a.read(w.config) == w.text
+    b.write(w.config, w.changed(kafka_topic="of-b"))
+    text = w.changed(some_setting="of-a")
+    with fails(errno.EINVAL):
+        a.write(w.config, text[:-10])
+    fd = b.open(w.config, os.O_RDWR)
+    b.pwrite(fd, text[-10:], len(text) - 10)
+    with fails(errno.ESTALE):
+        b.close(fd)
+    assert w.api.writes() == [w.put]
 
 
 def test_a_stranger_without_a_conflict(work, processes):

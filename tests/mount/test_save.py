@@ -79,6 +79,20 @@ def test_by_rename_of_an_open_file(work):
     assert_saved(w, text)
 
 
+def test_renamed_over_an_open_draft(work):
+    """As anywhere, what the descriptor writes is no longer the file."""
+    w = work()
+    text = w.changed(kafka_topic="renamed")
+    fd = w.process.open(w.config, os.O_RDWR | os.O_TRUNC)
+    w.process.create(w.directory / "temporary", text)
+    w.process.rename(w.directory / "temporary", w.config)
+    assert w.process.read(w.config) == w.shown() == text
+    w.process.write_fd(fd, w.changed(kafka_topic="not-sent"))
+    assert w.process.read_fd(fd) == w.changed(kafka_topic="not-sent")
+    w.process.close(fd)
+    assert_saved(w, text)
+
+
 def test_by_link(work):
     """A scratch file linked onto the name while it is away; sent when linked."""
     w = work()
@@ -275,6 +289,19 @@ def test_grace_counts_from_the_last_close(work):
     fd = w.process.open(w.config, IN_PLACE)
     w.process.write_fd(fd, text[:40])
     harness.hold(lambda: w.process.stat(w.config).st_size == 40, 1.2)
+    w.process.write_fd(fd, text[40:])
+    w.process.close(fd)
+    assert_saved(w, text)
+
+
+def test_grace_does_not_end_while_it_is_open(work):
+    """Who appends may take its time before the first byte."""
+    w = work(delete_delay=0.5)
+    text = w.changed(kafka_topic="slowly")
+    with fails(errno.EINVAL):
+        w.process.write(w.config, text[:40])
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_APPEND)
+    harness.hold(lambda: w.process.read(w.config) == text[:40], 1.2)
     w.process.write_fd(fd, text[40:])
     w.process.close(fd)
     assert_saved(w, text)

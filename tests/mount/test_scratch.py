@@ -144,6 +144,55 @@ def test_link_of_the_configuration(w):
     assert w.process.read(w.config) == w.text
 
 
+def test_link_of_a_draft(work, processes):
+    """A copy as well: who writes to one of them does not write to the other."""
+    w = work()
+    backup = w.directory / "config.json.bak"
+    fd = w.process.open(w.config, os.O_WRONLY | os.O_TRUNC)
+    w.process.write_fd(fd, w.changed(kafka_topic="linked"))
+    w.process.link(w.config, backup)
+    other = processes()
+    other.write(backup, b"mine")
+    assert w.process.stat(backup).st_ino != w.process.stat(w.config).st_ino
+    w.process.close(fd)
+    assert w.process.read(backup) == b"mine"
+    assert w.process.read(w.config) == w.shown() == w.changed(kafka_topic="linked")
+    assert w.api.writes() == [w.put]
+
+
+def test_what_was_linked_in(work, processes):
+    """Is scratch all the same, for everybody."""
+    w = work()
+    temporary = w.directory / "temporary"
+    w.process.create(temporary, w.changed(kafka_topic="linked"))
+    w.process.rename(w.config, w.directory / "config.json~")
+    w.process.link(temporary, w.config)
+    fd = w.process.open(temporary, os.O_WRONLY | os.O_APPEND)
+    processes().write(temporary, b"mine")
+    w.process.write_fd(fd, b" and mine")
+    w.process.close(fd)
+    assert w.process.read(temporary) == b"mine and mine"
+    assert w.process.stat(temporary).st_ino != w.process.stat(w.config).st_ino
+    assert w.process.read(w.config) == w.shown() == w.changed(kafka_topic="linked")
+    assert w.api.writes() == [w.put]
+
+
+def test_one_of_two_links_renamed_in(work, processes):
+    """The other one is scratch as before."""
+    w = work()
+    a, b = w.directory / "a", w.directory / "b"
+    w.process.create(a, w.changed(kafka_topic="linked"))
+    w.process.link(a, b)
+    fd = w.process.open(b, os.O_WRONLY | os.O_APPEND)
+    w.process.rename(a, w.config)
+    processes().write(b, b"mine")
+    w.process.write_fd(fd, b" and mine")
+    w.process.close(fd)
+    assert w.process.read(b) == b"mine and mine"
+    assert w.process.read(w.config) == w.shown() == w.changed(kafka_topic="linked")
+    assert w.api.writes() == [w.put]
+
+
 def test_symlinks(w):
     """emacs: a dangling one as a lock."""
     link = w.directory / ".#config.json"

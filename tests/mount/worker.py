@@ -71,6 +71,10 @@ def read_fd(fd):
         offset += len(part)
 
 
+def access_mode(fd):
+    return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE
+
+
 def write_some(fd, data):
     """As much as one call takes."""
     return os.write(fd, data)
