@@ -151,6 +151,21 @@ char *plugin_upload_id(const struct config *members)
 	return string_of(json_get(slice_of(members, "upload_source"), "upload_id"));
 }
 
+/* Metadata without the time of the last change, which every save moves. */
+static char *lasting(struct json_slice metadata)
+{
+	cleanup(strbuf) struct strbuf text = STRBUF_INIT(VALUE_BYTES);
+	struct json_iter iter = json_iter(metadata);
+	struct json_slice key, value;
+	while (json_type(metadata) == JSON_OBJECT && json_next(&iter, &key, &value)) {
+		if (!json_is(key, "updated_at")) {
+			strbuf_add(&text, key.text, key.len);
+			strbuf_add(&text, value.text, value.len);
+		}
+	}
+	return strbuf_detach(&text, NULL);
+}
+
 /* Whether a member is what it was. An environment is its id, whatever else is told of it; an
  * upload is told to nobody. */
 static bool is_same(const char *name, const struct config *a, const struct config *b)
@@ -159,6 +174,11 @@ static bool is_same(const char *name, const struct config *a, const struct confi
 	if (strcmp(name, "environment") == 0 && x.text && y.text) {
 		x = json_get(x, "id");
 		y = json_get(y, "id");
+	}
+	if (strcmp(name, "metadata") == 0) {
+		cleanup(free) char *before = lasting(x);
+		cleanup(free) char *after = lasting(y);
+		return before && after && strcmp(before, after) == 0;
 	}
 	return x.text && y.text ? x.len == y.len && memcmp(x.text, y.text, x.len) == 0
 				: x.text == y.text;
@@ -191,7 +211,8 @@ bool plugin_has(const struct config *wanted, const struct config *live)
 	bool all = !upload_id;
 	for (size_t i = 0; i < wanted->count && all; i++) {
 		const char *name = wanted->settings[i].name;
-		all = has(untold, COUNT(untold), name) || is_same(name, wanted, live);
+		bool told = strcmp(name, "metadata") == 0 || !has(untold, COUNT(untold), name);
+		all = !told || is_same(name, wanted, live);
 	}
 	return all;
 }

@@ -101,7 +101,8 @@ static void test_strings(void **state)
 }
 
 #define LIVE \
-	"{\"id\":\"ccp-1\",\"kind\":\"K\",\"metadata\":{\"updated_at\":\"1\"}," \
+	"{\"id\":\"ccp-1\",\"kind\":\"K\"," \
+	"\"metadata\":{\"created_at\":\"1\",\"updated_at\":\"1\"}," \
 	"\"display_name\":\"n\",\"description\":\"d\",\"connector_class\":\"a.B\",\"cloud\":\"AWS\"," \
 	"\"upload_source\":{\"location\":\"L\",\"upload_id\":\"\"}}"
 
@@ -125,10 +126,11 @@ static void test_changes(void **state)
 		{ "{\"content_format\":\"JAR\"}", LIVE, NULL,
 			"\"content_format\" cannot be changed" },
 		/* an older text, as its writer saw it */
-		{ "{\"metadata\":{\"updated_at\":\"0\"}}", "{\"metadata\":{\"updated_at\":\"0\"}}",
+		{ "{\"metadata\":{\"created_at\":\"0\"}}", "{\"metadata\":{\"created_at\":\"0\"}}",
 			"{}", "" },
-		{ "{\"metadata\":{\"updated_at\":\"0\"}}", LIVE, NULL,
+		{ "{\"metadata\":{\"created_at\":\"0\"}}", LIVE, NULL,
 			"\"metadata\" cannot be changed" },
+		{ "{\"metadata\":{\"created_at\":\"1\",\"updated_at\":\"0\"}}", LIVE, "{}", "" },
 		/* but what can be changed is what the writer wants */
 		{ "{\"description\":\"0\"}", "{\"description\":\"0\"}", "{\"description\":\"0\"}",
 			"" },
@@ -210,8 +212,9 @@ static void test_has(void **state)
 	} rows[] = {
 		{ LIVE, true },
 		{ "{}", true },
-		{ "{\"description\":\"d\",\"metadata\":{\"updated_at\":\"0\"},\"status\":{}}",
+		{ "{\"metadata\":{\"created_at\":\"1\",\"updated_at\":\"0\"},\"status\":{}}",
 			true },
+		{ "{\"metadata\":{\"created_at\":\"0\",\"updated_at\":\"1\"}}", false },
 		{ "{\"description\":\"e\"}", false },
 		{ "{\"more\":null}", false },
 		{ "{\"upload_source\":{\"location\":\"M\",\"upload_id\":\"\"}}", true },
