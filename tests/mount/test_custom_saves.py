@@ -1,5 +1,6 @@
 """Saving and removing the descriptions of custom plugins and their versions."""
 
+import datetime
 import errno
 import json
 import os
@@ -362,23 +363,53 @@ def list_says(p, change=lambda data: data, times=-1):
                 body={**answer, "data": change(answer["data"])})
 
 
+def with_time(plugin, description, updated_at):
+    """A plugin in a list, with another description and time of its last change."""
+    return {**plugin, "description": description,
+            "metadata": {**plugin["metadata"], "updated_at": updated_at}}
+
+
+def assert_shown(p, description):
+    """It stays so while the list is asked for again and again."""
+    asked = p.api.calls().count(LIST)
+
+    def shown():
+        assert json.loads(p.process.read(p.plugin))["description"] == description
+        return p.api.calls().count(LIST) > asked + 2
+
+    poll(shown)
+
+
 def test_old_answers_after_a_save(place):
-    """What is read is never older than what was saved, but for a newer change."""
+    """What was shown before is not shown again, also where no time tells that it is older."""
     p = place(ttl_plugins=0.1, settle=30)
-    list_says(p)
-    p.process.write(p.plugin, changed(p.text, description="new"))
-    asked = p.api.calls().count(LIST)
-    hold(lambda: json.loads(p.process.read(p.plugin))["description"] == "new", 0.6)
-    assert p.api.calls().count(LIST) > asked
-    p.api.clear_faults()
-    # What this mount has never seen, by its time.
-    list_says(p, lambda data: [dict(one, description="between") for one in data])
-    p.process.write(p.plugin, changed(p.text, description="newer"))
-    asked = p.api.calls().count(LIST)
-    hold(lambda: json.loads(p.process.read(p.plugin))["description"] == "newer", 0.6)
-    assert p.api.calls().count(LIST) > asked
+    list_says(p, lambda data: [{name: one[name] for name in one if name != "metadata"}
+                               for one in data])
+    text = poll(lambda: b"metadata" not in (now := p.process.read(p.plugin)) and now)
+    p.process.write(p.plugin, changed(text, description="new"))
+    assert_shown(p, "new")
     p.api.clear_faults()
     p.theirs(description="theirs")
+    poll(lambda: json.loads(p.process.read(p.plugin))["description"] == "theirs", 5)
+
+
+def test_older_answers_after_a_save(place):
+    """What this mount has never seen, and what is older by its time."""
+    p = place(ttl_plugins=0.1, settle=30)
+    p.process.write(p.plugin, changed(p.text, description="new"))
+    saved = json.loads(p.api.api(f"{CUSTOM}/{GATEWAY}"))["metadata"]["updated_at"]
+    earlier = datetime.datetime.fromisoformat(saved[:-1]) - datetime.timedelta(seconds=1)
+    list_says(p, lambda data: [with_time(one, "between", earlier.isoformat() + "Z")
+                               for one in data])
+    assert_shown(p, "new")
+
+
+def test_another_change_in_the_second_of_a_save(place):
+    """The API's times are whole seconds: what no time tells apart is somebody else's change."""
+    p = place(ttl_plugins=0.1, settle=30)
+    p.process.write(p.plugin, changed(p.text, description="new"))
+    saved = json.loads(p.api.api(f"{CUSTOM}/{GATEWAY}"))["metadata"]["updated_at"]
+    list_says(p, lambda data: [with_time(one, "theirs", saved) for one in data])
     poll(lambda: json.loads(p.process.read(p.plugin))["description"] == "theirs", 5)
 
 
