@@ -78,7 +78,8 @@ struct fs {
 	struct journal *journal;    /* has its own lock */
 	struct notifier *notifier;  /* has its own lock */
 	int64_t last_moment;        /* lock */
-	struct look look;           /* lock */
+	struct look look;           /* lock; at a directory */
+	struct look look_by_name;   /* lock; that failed */
 	uint64_t next_place;        /* lock; of local names in listings */
 	size_t scratch_bytes;       /* lock; in all local files */
 	pid_t processes[PROCESSES]; /* lock; those whose threads were here last (process.h) */

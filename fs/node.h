@@ -48,6 +48,7 @@ struct node {
 	bool cached : 1;  /* the kernel may have cached its name: it is never written to */
 	bool opened : 1;  /* somebody has opened it, and may read it: it is never written to */
 	bool retired : 1; /* a writer was sent to look again */
+	bool lost : 1;    /* a look at its name has failed: the kernel has dropped the name */
 };
 
 /* A new node for a name in a directory (NULL: the root); a reference for the caller. NULL: no

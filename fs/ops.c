@@ -34,6 +34,7 @@ static void give_lookup(struct node *node)
 	if (node->lookups++ == 0) {
 		node_ref(node);
 	}
+	node->lost = false;
 }
 
 void ops_entry(struct op *op, enum reply_kind kind, struct found *found)
@@ -51,9 +52,12 @@ void ops_entry(struct op *op, enum reply_kind kind, struct found *found)
 static int step_lookup(struct op *op)
 {
 	struct found found;
+	tree_looks_again(op);
 	int result = tree_lookup(op, op->node, op->name, &found);
 	if (result == 0) {
 		ops_entry(op, REPLY_ENTRY, &found);
+	} else if (result < 0 && result != -ENOENT) {
+		tree_look_failed(op);
 	} else if (result == -ENOENT && found.valid_ms > 0) {
 		/* An entry without an inode: the kernel remembers that there is none. */
 		op->reply.kind = REPLY_ENTRY;

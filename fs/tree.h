@@ -46,6 +46,10 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms);
 /* The kernel looks at a directory, maybe more than once, before it reads it: what was fetched for
  * the first look is fresh for all of that, and what could not be had is not asked for again. */
 void tree_reads_on(struct op *op, const struct node *dir);
+/* A name that the kernel knew and that could not be had is looked up by it once more: that gets the
+ * same failure, and does not wait for another one. */
+void tree_looks_again(struct op *op);
+void tree_look_failed(struct op *op);
 
 /* One name of a directory. */
 struct listed {

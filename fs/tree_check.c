@@ -103,10 +103,9 @@ static int check_folder(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 }
 
 /* Whether an op goes on from the look before it; it then began when that did. */
-static bool goes_on(struct op *op, const struct node *dir)
+static bool goes_on(struct op *op, const struct look *look, uint64_t ino)
 {
-	const struct look *look = &op->fs->look;
-	bool mine = look->ino == dir->ino && look->pid == op->pid && look->began <= op->began &&
+	bool mine = look->ino == ino && look->pid == op->pid && look->began <= op->began &&
 		    clock_now_ms() - look->ended < LOOK_MS;
 	if (mine) {
 		op->began = look->began;
@@ -116,8 +115,28 @@ static bool goes_on(struct op *op, const struct node *dir)
 
 void tree_reads_on(struct op *op, const struct node *dir)
 {
-	if (goes_on(op, dir)) {
+	if (goes_on(op, &op->fs->look, dir->ino)) {
 		op->fs->look.ino = 0;
+	}
+}
+
+void tree_looks_again(struct op *op)
+{
+	struct look *look = &op->fs->look_by_name;
+	if (look->ino && goes_on(op, look, node_ino(op->node, op->name))) {
+		look->ino = 0;
+	}
+}
+
+void tree_look_failed(struct op *op)
+{
+	struct node *node = node_find(op->node, op->name);
+	if (node && node->lookups > 0 && !node->lost) {
+		node->lost = true;
+		op->fs->look_by_name = (struct look){ .ino = node_ino(op->node, op->name),
+			.pid = op->pid,
+			.began = op->began,
+			.ended = clock_now_ms() };
 	}
 }
 
@@ -130,7 +149,7 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 		return 0;
 	}
 	/* glibc's opendir is one look, the kernel's before reading another. */
-	bool again = (fs->look.failed || fs->look.fresh) && goes_on(op, dir);
+	bool again = (fs->look.failed || fs->look.fresh) && goes_on(op, &fs->look, dir->ino);
 	fs->look.fresh &= !again;
 	int result = listing ? document_need(op, listing) : check_folder(op, dir, ret_valid_ms);
 	int64_t now = clock_now_ms();

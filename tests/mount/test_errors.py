@@ -93,6 +93,19 @@ def test_hanging(failing):
         assert len(failing([errno.ETIMEDOUT], hang=True)) == 1
 
 
+def test_hanging_at_a_known_name(api, place, mounted, process):
+    """The kernel looks twice at a name that it knew; its caller waits once."""
+    path = mounted.connector(place, "plain") / "config.json"
+    process.read(path)
+    api.clear()
+    api.fault(method="GET", path="/config$", times=-1, hang=True)
+    with takes(at_least=1.8, at_most=3.5):
+        with fails(errno.ETIMEDOUT):
+            process.read(path)
+    assert api.calls() == [place.look("plain")]
+    api.clear_faults()
+
+
 def test_trickling(failing):
     with takes(at_most=4):
         failing([errno.ETIMEDOUT], trickle_ms=400)
