@@ -392,6 +392,13 @@ static bool is_about_place(const struct document *document, int err)
 	return err == -EACCES ? !single || document->name : err == -ENOENT && !single;
 }
 
+/* A list that is not found says nothing about what it would list. */
+static int failure_of(const struct document *document)
+{
+	bool is_list = !document->kind->single || document->kind->paged;
+	return document->failure == -ENOENT && is_list ? -EIO : document->failure;
+}
+
 int document_verdict(struct op *op, struct document *document, int64_t now)
 {
 	int err = document->failure;
@@ -401,8 +408,7 @@ int document_verdict(struct op *op, struct document *document, int64_t now)
 	if (is_about_place(document, err)) {
 		return topology_verdict(op, document, err);
 	}
-	/* A list that is not found says nothing about what it would list. */
-	return err == -ENOENT && !document->kind->single ? -EIO : err;
+	return failure_of(document);
 }
 
 int document_need(struct op *op, struct document *document)
@@ -424,7 +430,7 @@ int document_need_within(struct op *op, struct document *document, int64_t max_a
 		if (document->kind->single && !document_is_passing(document->failure) &&
 			!is_about_place(document, document->failure) &&
 			now < MOMENT_MS(document->failed_at) + fs->options->ttl[TTL_NEGATIVE]) {
-			return document->failure;
+			return failure_of(document);
 		}
 		/* One that gave up before this op's deadline began is no verdict on it. */
 		bool mine =
