@@ -8,6 +8,7 @@ import shutil
 import pytest
 
 import harness
+import uploads
 
 README = pathlib.Path(__file__).resolve().parent.parent.parent / "README.md"
 ENV, CLUSTER = "env-3k9dpz", "lkc-7n2kvd"
@@ -38,7 +39,7 @@ class Account:
 @pytest.fixture
 def account(emulators, mount):
     api = emulators("--provisioning", 0)
-    return Account(api, mount(api))
+    return Account(api, mount(api, ttl_status=0.5))
 
 
 def test_from_a_template(account):
@@ -104,3 +105,36 @@ def test_at_a_glance(account):
     lines = account.run(recipe("All of them at a glance")).splitlines()
     assert len(lines) == 12
     assert "FAILED" in lines[0] and not any("FAILED" in line for line in lines[1:])
+
+
+def test_failed(account):
+    """The one that has failed, and the reason as the API tells it."""
+    output = account.run(recipe(IN_CLUSTER) + recipe("Find the failed ones"))
+    state, trace = output.split("\n", 1)
+    assert state == f"{account.mounted.home}/connectors/environments/{ENV}/clusters/{CLUSTER}" \
+        "/connectors/orders-cdc-postgres/state"
+    status = json.loads(account.api.api(account.site.of("orders-cdc-postgres", "/status")))
+    assert trace == status["connector"]["trace"] + "\n"
+
+
+def test_a_new_version(account):
+    """A connector is started, an archive is uploaded, and the connector moves to it."""
+    content = uploads.archive()
+    (account.mounted.home / "weather.zip").write_bytes(content)
+    account.run(recipe(IN_CLUSTER) + recipe("Start a connector of a custom plugin")
+                         + recipe("Ship a new version of it"))
+    versions = f"{uploads.CCPM}/{uploads.WEATHER}/versions"
+    assert account.api.writes() == [
+        account.site.post, ("POST", uploads.PRESIGN_ENVIRONMENT), ("POST", "/"),
+        ("POST", versions), account.site.put("weather-stations")]
+    [version] = [one for one in json.loads(account.api.api(uploads.in_environment(versions)))["data"]
+                 if one["spec"]["version"] == "1.2.0"]
+    assert version["status"]["phase"] == "READY"
+    assert version["spec"]["connector_classes"] == [
+        {"class_name": f"com.example.connect.weather.{name}", "type": kind}
+        for name, kind in (("StationSource", "SOURCE"), ("AlertSink", "SINK"))]
+    archive = account.api.control("GET", "uploads")[-1]["archive"]
+    assert archive == {"size": len(content), "sha256": uploads.sha256(content), "is_zip": True}
+    stored = account.site.config("weather-stations")
+    assert stored["confluent.custom.plugin.version"] == "1.2.0"
+    assert stored["kafka.topic"] == "weather"
