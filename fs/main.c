@@ -65,15 +65,22 @@ static void end_session(struct program *program)
 	}
 }
 
-static void *signal_thread(void *arg)
+/* Those that the thread of signals waits for, blocked everywhere. */
+static sigset_t awaited_signals(void)
 {
-	struct program *program = arg;
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGHUP);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGUSR2);
+	return set;
+}
+
+static void *signal_thread(void *arg)
+{
+	struct program *program = arg;
+	sigset_t set = awaited_signals();
 	for (;;) {
 		int signal;
 		if (sigwait(&set, &signal) != 0) {
@@ -98,12 +105,7 @@ static void *signal_thread(void *arg)
 static void block_signals(void)
 {
 	struct sigaction action = { .sa_handler = nothing };
-	sigset_t set;
-	sigemptyset(&set);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGUSR2);
+	sigset_t set = awaited_signals();
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	sigaction(SIGUSR1, &action, NULL);
 	signal(SIGPIPE, SIG_IGN);
