@@ -110,15 +110,18 @@ bool error_is_transient(long status)
 	return status == 429 || status == 500 || status == 502 || status == 503 || status == 504;
 }
 
-/* One message stays one line, and cannot move a terminal's cursor. */
-static void add_line(struct strbuf *out, const char *text, size_t len)
+/* In the lines that it has: one for each setting, mostly. It cannot move a terminal's cursor. */
+static void add_lines(struct strbuf *out, const char *text, size_t len)
 {
 	while (len > 0 && isspace((unsigned char)text[len - 1])) {
 		len--;
 	}
 	for (size_t i = 0; i < len; i++) {
 		unsigned char c = (unsigned char)text[i];
-		strbuf_addc(out, c < 0x20 || c == 0x7f ? ' ' : text[i]);
+		bool ends = c == '\r' && i + 1 < len && text[i + 1] == '\n';
+		if (!ends) {
+			strbuf_addc(out, c != '\n' && (c < 0x20 || c == 0x7f) ? ' ' : text[i]);
+		}
 	}
 }
 
@@ -147,7 +150,7 @@ static bool add_list(const cJSON *errors, struct strbuf *out)
 		if (any) {
 			strbuf_addc(out, '\n');
 		}
-		add_line(out, text, strlen(text));
+		add_lines(out, text, strlen(text));
 		any = true;
 	}
 	return any;
@@ -168,7 +171,7 @@ static bool add_form(const cJSON *json, struct strbuf *out)
 	if (!text) {
 		return false;
 	}
-	add_line(out, text, strlen(text));
+	add_lines(out, text, strlen(text));
 	return true;
 }
 
@@ -192,7 +195,7 @@ static void add_xml(const char *body, size_t len, struct strbuf *out)
 	text = text ? text + sizeof(open) - 1 : end;
 	const char *text_end = memmem(text, (size_t)(end - text), close, sizeof(close) - 1);
 	if (text_end && text_end - text <= TEXT_MAX_BYTES) {
-		add_line(out, text, (size_t)(text_end - text));
+		add_lines(out, text, (size_t)(text_end - text));
 	}
 }
 
@@ -210,7 +213,7 @@ static void add_text(const char *body, size_t len, struct strbuf *out)
 		}
 	}
 	if (len > 0 && *body != '<' && is_text(body, len)) {
-		add_line(out, body, len);
+		add_lines(out, body, len);
 	}
 }
 

@@ -26,7 +26,7 @@ bool error_is_transient(long status);
 /* Appends the human message of an error body, from any of the API's forms: {"error":{"message"}},
  * {"error_code","message"}, {"message"}, {"errors":[{"detail"}]} (all of them, a line each),
  * plain text (its first 1000 bytes, not HTML), or nothing. Of a storage's XML, its <Message>.
- * Control characters become blanks. */
+ * Control characters become blanks, but for the ends of its lines. */
 void error_message(const char *body, size_t len, struct strbuf *out);
 
 /* Whether a body is one of the JSON forms above: the API's own word, not a proxy's. */
