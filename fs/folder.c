@@ -452,6 +452,20 @@ static int64_t sooner(int64_t a, int64_t b)
 	return a < 0 || (b >= 0 && b < a) ? b : a;
 }
 
+bool folder_is_awaited(const struct folder *folder)
+{
+	const struct folder *other, *next;
+	HASH_ITER (hh, folder->fs->folders, other, next) {
+		bool below = other->plugin && strcmp(other->plugin, folder->name) == 0 &&
+			     &routes[routes[other->route->parent].parent] == folder->route;
+		if (below &&
+			(folder_is_busy(other) || other->slots[SLOT_MAIN].away == AWAY_UNLINKED)) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static int64_t folder_tick(struct folder *folder, int64_t now)
 {
 	const struct slot *config = folder_main(folder);
@@ -459,7 +473,13 @@ static int64_t folder_tick(struct folder *folder, int64_t now)
 	for (unsigned i = 0; i < SLOTS && !folder_is_busy(folder); i++) {
 		wait = sooner(wait, slot_tick(&folder->slots[i], now));
 	}
-	if (!folder_is_busy(folder) && config->away == AWAY_UNLINKED && now >= config->away_due) {
+	bool due =
+		!folder_is_busy(folder) && config->away == AWAY_UNLINKED && now >= config->away_due;
+	if (due && folder_is_awaited(folder)) {
+		/* The end of what it waits for wakes whoever ticks. */
+		return -1;
+	}
+	if (due) {
 		removal_start(NULL, folder);
 	}
 	return folder_is_busy(folder) ? -1 : wait;

@@ -138,6 +138,9 @@ void folder_drop_alias(struct folder *folder);
 bool folder_hides(
 	const struct folder *folder, const struct route *route, pid_t thread, int64_t now);
 
+/* Whether its removal has to wait for what is on its way out, or in, below it: for a plugin's
+ * versions. */
+bool folder_is_awaited(const struct folder *folder);
 /* The main file is unlinked: the first half of a removal. -EPERM: the brake. */
 int folder_unlink_main(struct folder *folder, int64_t now);
 

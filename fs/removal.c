@@ -193,18 +193,28 @@ int removal_start(struct op *op, struct folder *folder)
 	return result;
 }
 
-void removals_flush(struct fs *fs)
+/* Those that need not wait for others; whether there were any. */
+static bool start_removals(struct fs *fs)
 {
 	struct folder *folder, *next;
-	fs_lock(fs);
+	bool started = false;
 	HASH_ITER (hh, fs->folders, folder, next) {
 		const struct slot *slot = folder_main(folder);
-		if (slot->away == AWAY_UNLINKED && slot->away_due != INT64_MAX) {
-			removal_start(NULL, folder);
+		if (slot->away == AWAY_UNLINKED && slot->away_due != INT64_MAX &&
+			!folder_is_awaited(folder)) {
+			started |= removal_start(NULL, folder) == OP_WAIT;
 		}
 	}
-	while (fs->jobs > 0) {
-		fs_wait(fs, -1);
-	}
+	return started;
+}
+
+void removals_flush(struct fs *fs)
+{
+	fs_lock(fs);
+	do {
+		while (fs->jobs > 0) {
+			fs_wait(fs, -1);
+		}
+	} while (start_removals(fs));
 	fs_unlock(fs);
 }

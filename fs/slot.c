@@ -89,8 +89,11 @@ void slot_goes_away(struct slot *slot, int64_t now)
 
 void slot_is_back(struct slot *slot)
 {
+	struct fs *fs = slot->folder->fs;
 	if (slot->away == AWAY_UNLINKED) {
-		slot->folder->fs->removals_pending--;
+		fs->removals_pending--;
+		/* Another removal may wait for this one. */
+		fs_wake(fs);
 	}
 	slot->away = AWAY_NOT;
 }

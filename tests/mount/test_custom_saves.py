@@ -471,6 +471,25 @@ def test_rm_r_of_a_plugin_with_versions(place):
     assert p.process.listdir(p.local) == []
 
 
+@pytest.mark.parametrize("how", ["delay", "unmount"])
+def test_what_is_below_goes_first(place, how):
+    """Also where nothing but time, or the end, sends it."""
+    p = place(delete_delay=0.5 if how == "delay" else 30)
+    p.process.unlink(p.local / WEATHER / "plugin.json")
+    elapse(0.1)
+    for name in (OLD, NEW):
+        p.process.unlink(p.versions / name / "version.json")
+    p.api.fault(method="DELETE", path="/versions/", times=-1, delay_ms=300)
+    if how == "unmount":
+        p.mounted.stop()
+    poll(lambda: len(p.api.writes()) == 3, 5)
+    writes = p.api.writes()
+    assert sorted(writes[:2]) == sorted(
+        ("DELETE", in_environment(f"{CCPM}/{WEATHER}/versions/{name}")) for name in (OLD, NEW))
+    assert writes[2:] == [("DELETE", in_environment(f"{CCPM}/{WEATHER}"))]
+    poll(lambda: p.truth(WEATHER) is None, 5)
+
+
 def test_versions_that_are_left(place):
     """They hinder the removal of what they are of; an empty directory of them does not."""
     p = place(delete_delay=30)
