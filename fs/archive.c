@@ -21,7 +21,6 @@
 #define END_MARK  "PK\005\006"
 #define END_BYTES 22    /* of what begins with that mark, at least */
 #define TAIL_MAX  65557 /* of that with the longest comment */
-#define WHY_BYTES 1024
 
 void uploaded_destroy(struct uploaded *uploaded)
 {
@@ -68,16 +67,6 @@ static bool takes_archive(const struct folder *folder)
 	return folder->made && folder->route->folder->archive;
 }
 
-static int refuse(struct folder *folder, const char *name, const char *what, int err)
-{
-	struct strbuf why = STRBUF_INIT(WHY_BYTES);
-	strbuf_addf(&why, "%s: %s\n", name, what);
-	journal_error(folder->fs->journal, "%s: %s", folder->name, strbuf_str(&why));
-	slot_refuse(folder_main(folder), NULL, 0, strbuf_str(&why));
-	strbuf_finish(&why);
-	return err;
-}
-
 int archive_admit(struct folder *folder, const char *name, bool *ret_spooled)
 {
 	*ret_spooled = false;
@@ -94,7 +83,8 @@ int archive_admit(struct folder *folder, const char *name, bool *ret_spooled)
 	}
 	*ret_spooled = archive;
 	if (takes_archive(folder) && is_mistaken(name)) {
-		return refuse(folder, name, "a plugin's archive is named *.zip or *.jar", -EINVAL);
+		return folder_refuse(
+			folder, name, "a plugin's archive is named *.zip or *.jar", -EINVAL);
 	}
 	return 0;
 }
@@ -251,8 +241,9 @@ int archive_commit(struct op *op, struct node *node, pid_t pid)
 {
 	struct local *local = node->local;
 	struct folder *folder = local->folder;
-	if (!folder || !takes_archive(folder) || !S_ISREG(local->mode) || local->size == 0 ||
-		node->writers > 0) {
+	int lost = local->spooled ? local->spooled->failure : 0;
+	if (!folder || !takes_archive(folder) || !S_ISREG(local->mode) || node->writers > 0 ||
+		(local->size == 0 && !lost)) {
 		return 0;
 	}
 	const struct entry *entry = entry_of(folder, node);
@@ -262,10 +253,9 @@ int archive_commit(struct op *op, struct node *node, pid_t pid)
 	local->tried = local->changes;
 	local->failure = 0;
 	if (!is_whole(local)) {
-		int err = local->spooled ? local->spooled->failure : 0;
-		local->failure = refuse(folder, entry->name,
-			err < 0 ? strerror(-err) : "it is no complete archive",
-			err < 0 ? err : -EINVAL);
+		local->failure = folder_refuse(folder, entry->name,
+			lost ? strerror(-lost) : "it is no complete archive",
+			lost ? lost : -EINVAL);
 		return local->failure;
 	}
 	struct slot *slot = folder_main(folder);

@@ -24,6 +24,7 @@
 
 #define BRAKE_MS     60000
 #define HIDDEN_BYTES 65536
+#define WHY_BYTES    1024
 
 /* The main file is the directory's own. */
 static const enum route_id slot_routes[SLOTS] = { [SLOT_MAIN] = ROUTE_ROOT,
@@ -312,6 +313,16 @@ void folder_drop_alias(struct folder *folder)
 		notify_entry(folder->fs, alias->parent, alias->name);
 		node_unref(alias);
 	}
+}
+
+int folder_refuse(struct folder *folder, const char *name, const char *what, int err)
+{
+	struct strbuf why = STRBUF_INIT(WHY_BYTES);
+	strbuf_addf(&why, "%s: %s\n", name, what);
+	journal_error(folder->fs->journal, "%s: %s", folder->name, strbuf_str(&why));
+	slot_refuse(folder_main(folder), NULL, 0, strbuf_str(&why));
+	strbuf_finish(&why);
+	return err;
 }
 
 void folder_touch(struct folder *folder)

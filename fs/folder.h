@@ -117,6 +117,9 @@ void folder_drop(struct folder *folder, const char *name);
  * is. */
 void folder_hide_below(struct folder *folder, const struct route *dir, const char *name);
 bool folder_hides_below(const struct folder *folder, const struct route *dir, const char *name);
+/* A name that may not stand in the directory: what is wrong with it goes into the error file and
+ * the journal. Returns err. */
+int folder_refuse(struct folder *folder, const char *name, const char *what, int err);
 /* Something in the directory has changed. */
 void folder_touch(struct folder *folder);
 

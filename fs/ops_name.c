@@ -178,8 +178,14 @@ static int step_mkdir(struct op *op)
 	}
 	struct found found = { 0 };
 	const struct route *route = ops_fixed_route(op->node, op->name);
-	if (route && (!S_ISDIR(route->mode) || !folder_takes_files(ops_folder(op->fs, op->node),
-						       op->pid, clock_now_ms()))) {
+	struct folder *folder = ops_folder(op->fs, op->node);
+	if (route && folder->made && S_ISDIR(route->mode) && !route->children) {
+		/* What would be put into it would never be sent. */
+		return folder_refuse(folder, op->name,
+			"nothing can be put there before this is created", -EPERM);
+	}
+	if (route &&
+		(!S_ISDIR(route->mode) || !folder_takes_files(folder, op->pid, clock_now_ms()))) {
 		return -EPERM;
 	}
 	result = ops_create_local(op, op->mode, LOCAL_SCRATCH, &found.node);

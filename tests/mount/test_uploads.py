@@ -198,6 +198,101 @@ def test_rsync(place, options):
     created(p)
 
 
+def prepare(p, order):
+    """A plugin of an environment with a version, as somebody has prepared it."""
+    prepared = p.mounted.home / "work" / "tides"
+    files = {"plugin.json": b'{"spec": {"description": "High and low"}}',
+             "versions/1.0.0/version.json": json.dumps(VERSION).encode(),
+             "versions/1.0.0/tides.zip": CONTENT}
+    p.process.makedirs(prepared / "versions" / "1.0.0")
+    for name in order:
+        p.process.write(prepared / name, files[name])
+    return prepared
+
+
+FIRST, THEN = "plugin.json", ["versions/1.0.0/version.json", "versions/1.0.0/tides.zip"]
+
+
+def assert_prepared(p, writes):
+    identifier = p.process.readlink(p.local / "Tides")
+    versions = f"{CCPM}/{identifier}/versions"
+    assert writes == [("POST", CCPM), ("POST", PRESIGN_ENVIRONMENT), ("POST", "/"),
+                      ("POST", versions)]
+    assert p.truth(identifier)["spec"]["description"] == "High and low"
+    version = p.process.readlink(p.local / "Tides" / "versions" / "1.0.0")
+    assert p.truth(version)["archive"]["sha256"] == sha256(CONTENT)
+    assert p.process.listdir(p.local / "Tides" / "versions" / "1.0.0") == ["version.json"]
+
+
+@pytest.mark.parametrize("first", THEN)
+def test_cp_of_a_plugin_with_its_versions(place, first):
+    """In the order in which people name them; the version's files in either."""
+    p = place()
+    prepared = prepare(p, [FIRST, *THEN])
+    source, target = prepared / "versions" / "1.0.0", p.local / "Tides" / "versions" / "1.0.0"
+    p.process.mkdir(p.local / "Tides")
+    harness.run("cp", prepared / "plugin.json", p.local / "Tides")
+    p.process.mkdir(target)
+    for name in sorted(THEN, key=lambda one: one != first):
+        harness.run("cp", prepared / name, target)
+    assert sorted(p.process.listdir(source)) == ["tides.zip", "version.json"]
+    assert_prepared(p, p.api.writes())
+
+
+@pytest.mark.parametrize("command", [["cp", "-r"], ["rsync", "-rt"], ["rsync", "-a"]])
+def test_a_copy_of_a_whole_plugin(place, command):
+    """What cannot be sent yet is refused, and said; the copy that is made again brings it."""
+    p = place()
+    prepared = prepare(p, [*THEN, FIRST])
+    done = harness.run(*command, f"{prepared}/.", p.local / "Tides", status=None)
+    if done.status:
+        assert "versions" in done.errors and "Operation not permitted" in done.errors
+        assert p.api.writes() == [("POST", CCPM)]
+        assert any("versions: nothing can be put there before" in line for line in p.errors())
+        assert sorted(p.process.listdir(p.local / "Tides")) == ["plugin.json", "versions"]
+        harness.run(*command, f"{prepared}/.", p.local / "Tides")
+    assert_prepared(p, [call for call in p.api.writes() if call[0] == "POST"])
+
+
+def test_versions_before_their_plugin(place):
+    """Nothing looks as if it had been sent."""
+    p = place()
+    directory = p.local / "Tides"
+    p.process.mkdir(directory)
+    with fails(errno.EPERM):
+        p.process.mkdir(directory / "versions")
+    with fails(errno.ENOENT):
+        p.process.mkdir(directory / "versions" / "1.0.0")
+    assert p.process.listdir(directory) == ["plugin.json.error"]
+    assert "versions" in p.process.read(directory / "plugin.json.error").decode()
+    p.process.mkdir(directory / "scratch")
+    p.process.rename(directory / "scratch", directory / "others")
+    with fails(errno.EINVAL):
+        p.process.rename(directory / "others", directory / "versions")
+    p.process.write(directory / "plugin.json", b"{}")
+    assert sorted(p.process.listdir(directory)) == ["others", "plugin.json", "versions"]
+    p.process.mkdir(directory / "versions" / "1.0.0")
+    assert p.process.listdir(directory / "versions") == ["1.0.0"]
+
+
+@pytest.mark.parametrize("cloud", ["AWS", "AZURE", "GCP"])
+@pytest.mark.parametrize("command", [["cp", "-r"], ["rsync", "-a"]])
+def test_a_copy_for_each_cloud(place, cloud, command):
+    p = place()
+    prepared = p.mounted.home / "work" / "tides"
+    p.process.mkdir(prepared)
+    p.process.write(prepared / "tides.jar", CONTENT)
+    p.process.write(prepared / "plugin.json", text(cloud=cloud))
+    harness.run(*command, f"{prepared}/.", p.plugins / "Tides")
+    presign, upload, create = p.api.writes()
+    assert presign == ("POST", PRESIGN) and create == CREATE
+    assert upload[0] == ("POST" if cloud == "AWS" else "PUT")
+    one, = p.uploads()
+    assert (one["cloud"], one["content_format"], one["used"]) == (cloud, "JAR", True)
+    assert one["archive"]["sha256"] == sha256(CONTENT)
+    assert p.truth(created(p))["spec"]["cloud"] == cloud
+
+
 def test_what_the_api_adds_is_left_out(place):
     """A copy of what is shown of another plugin makes a new one."""
     p = place()
