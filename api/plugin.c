@@ -208,7 +208,12 @@ bool plugin_same(const struct config *a, const struct config *b)
 bool plugin_has(const struct config *wanted, const struct config *live)
 {
 	cleanup(free) char *upload_id = plugin_upload_id(wanted);
-	bool all = !upload_id;
+	return !upload_id && plugin_looks(wanted, live);
+}
+
+bool plugin_looks(const struct config *wanted, const struct config *live)
+{
+	bool all = true;
 	for (size_t i = 0; i < wanted->count && all; i++) {
 		const char *name = wanted->settings[i].name;
 		bool told = strcmp(name, "metadata") == 0 || !has(untold, COUNT(untold), name);

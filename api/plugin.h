@@ -44,8 +44,11 @@ char *plugin_upload_id(const struct config *members);
 /* Whether somebody else has changed something that people write: what the API adds by itself does
  * not count. */
 bool plugin_same(const struct config *a, const struct config *b);
-/* Whether an answer has all that is wanted, but for what the API tells by itself. */
+/* Whether an answer has all that is wanted, but for what the API tells by itself; it never has an
+ * upload. */
 bool plugin_has(const struct config *wanted, const struct config *live);
+/* The same, whatever is wanted of uploads. */
+bool plugin_looks(const struct config *wanted, const struct config *live);
 /*
  * The members that a PATCH has to send: what is wanted and not live. What is absent stays as it is.
  * -EINVAL with the reason where one of them cannot be changed; it may be what it was when its

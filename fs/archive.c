@@ -128,17 +128,17 @@ static int take(const struct entry *entry, const char *cloud, struct archive *re
 {
 	const struct local *local = entry->node->local;
 	const struct uploaded *uploaded = local->uploaded;
+	bool uploads = uploaded && uploaded->change == local->changes &&
+		       strcmp(uploaded->cloud, cloud) == 0;
 	struct archive archive = { .fd = -1,
 		.format = archive_format(entry->name),
 		.size = local->size,
-		.change = local->changes };
-	bool fresh = uploaded && uploaded->change == local->changes &&
-		     strcmp(uploaded->cloud, cloud) == 0 &&
-		     clock_now_ms() - uploaded->at < UPLOAD_MS;
-	archive.name = strdup(entry->name);
-	archive.upload_id = fresh ? strdup(uploaded->id) : NULL;
-	int err = archive.name && (!fresh || archive.upload_id) ? copy_bytes(local, &archive)
-								: -ENOMEM;
+		.change = local->changes,
+		.name = strdup(entry->name),
+		.upload_id = uploads ? strdup(uploaded->id) : NULL,
+		.fresh = uploads && clock_now_ms() - uploaded->at < UPLOAD_MS };
+	int err = archive.name && (!uploads || archive.upload_id) ? copy_bytes(local, &archive)
+								  : -ENOMEM;
 	if (err < 0) {
 		archive_finish(&archive);
 		return err;
@@ -178,7 +178,7 @@ void archive_finish(struct archive *archive)
 	node_unref(archive->node);
 }
 
-int archive_uploaded(const struct archive *archive, const char *cloud, const char *upload_id)
+int archive_uploaded(const struct archive *archive, const char *cloud)
 {
 	struct local *local = archive->node->local;
 	if (local->changes != archive->change) {
@@ -186,7 +186,7 @@ int archive_uploaded(const struct archive *archive, const char *cloud, const cha
 	}
 	struct uploaded *uploaded = calloc(1, sizeof(*uploaded));
 	if (uploaded) {
-		uploaded->id = strdup(upload_id);
+		uploaded->id = strdup(archive->upload_id);
 		uploaded->cloud = strdup(cloud);
 	}
 	if (!uploaded || !uploaded->id || !uploaded->cloud) {

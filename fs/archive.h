@@ -52,7 +52,8 @@ struct archive {
 	char *data; /* owned */
 	size_t size;
 	uint64_t change;
-	char *upload_id; /* of an upload to this cloud that may be used; owned; NULL: none */
+	char *upload_id; /* of its newest upload to this cloud; owned; NULL: none */
+	bool fresh;      /* that may still be used */
 };
 
 /* Takes its only archive, if that is complete. 1; 0: there is none; -EINVAL with the reason: there
@@ -61,8 +62,8 @@ int archive_take(
 	struct folder *folder, const char *cloud, struct archive *ret_archive, struct strbuf *why);
 /* With or without the lock's protection, which the node needs. */
 void archive_finish(struct archive *archive);
-/* Notes that it was uploaded. -EBUSY: it has changed since. */
-int archive_uploaded(const struct archive *archive, const char *cloud, const char *upload_id);
+/* Notes its upload. -EBUSY: it has changed since. */
+int archive_uploaded(const struct archive *archive, const char *cloud);
 /* The plugin exists: its archives vanish. */
 void archive_drop(struct folder *folder);
 

@@ -9,6 +9,7 @@
 
 struct op;
 struct save;
+struct unanswered;
 
 extern const struct document_kind document_custom_plugins;      /* of the organization */
 extern const struct document_kind document_environment_plugins; /* of an environment */
@@ -23,5 +24,7 @@ extern const struct folder_kind version_folder;
 int custom_save(struct op *op, struct slot *slot, struct node *draft, pid_t pid, enum save_how how);
 /* The network's half of a create (save_run.h): presigned URL, upload, POST. */
 int custom_create(struct save *save);
+/* What is known of a create that nobody has answered. Accepts NULL. */
+void unanswered_destroy(struct unanswered *unanswered);
 
 #endif

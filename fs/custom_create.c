@@ -19,14 +19,53 @@
 #define BODY_BYTES ((size_t)4 << 20)
 #define PAGES_MAX  500
 
-static void creation_finish(struct creation *creation)
+void unanswered_destroy(struct unanswered *unanswered)
+{
+	if (unanswered) {
+		config_finish(&unanswered->known);
+		free(unanswered->upload_id);
+		free(unanswered);
+	}
+}
+
+/* Under the lock: who tries again has to know. */
+static void remember(struct creation *creation)
+{
+	struct unanswered *unanswered = calloc(1, sizeof(*unanswered));
+	if (unanswered) {
+		unanswered->known = creation->known;
+		creation->known = (struct config){ 0 };
+		unanswered->upload_id = steal(creation->sent_upload);
+		creation->save->job.folder->unanswered = unanswered;
+	}
+}
+
+static void creation_begin(struct creation *creation)
+{
+	struct folder *folder = creation->save->job.folder;
+	fs_lock(folder->fs);
+	struct unanswered *unanswered = steal(folder->unanswered);
+	fs_unlock(folder->fs);
+	creation->again = unanswered != NULL;
+	if (unanswered) {
+		creation->known = unanswered->known;
+		creation->sent_upload = unanswered->upload_id;
+		free(unanswered);
+	}
+}
+
+static void creation_finish(struct creation *creation, int err)
 {
 	struct fs *fs = creation->save->job.fs;
 	fs_lock(fs);
+	if (err < 0 && (creation->again || creation->save->undecided)) {
+		remember(creation);
+	}
 	archive_finish(&creation->archive);
 	fs_unlock(fs);
-	free(creation->upload_id);
+	free(creation->sent_upload);
 	free(creation->label);
+	config_finish(&creation->members);
 	config_finish(&creation->known);
 }
 
@@ -44,6 +83,18 @@ static char *label_of(const struct creation *creation, struct json_slice item)
 	return plugin_of_answer(creation->kind, item, &members) == 0
 		       ? plugin_string(&members, creation->kind->label)
 		       : NULL;
+}
+
+/* Whether one of the list that is new can be what was created: an API that tells of uploads would
+ * tell of this one. */
+static bool may_be_ours(const struct creation *creation, struct json_slice item)
+{
+	cleanup(config) struct config live = { 0 };
+	cleanup(free) char *told = NULL;
+	if (plugin_of_answer(creation->kind, item, &live) == 0) {
+		told = plugin_upload_id(&live);
+	}
+	return !told || !creation->sent_upload || strcmp(told, creation->sent_upload) == 0;
 }
 
 /* Looks through a page. Before the create, those of the name are noted; later, one that was not
@@ -64,13 +115,22 @@ static int look_at_page(struct creation *creation, struct json_slice page, bool 
 			if (err < 0) {
 				return err;
 			}
-		} else if (!config_get(&creation->known, id)) {
+		} else if (!config_get(&creation->known, id) && may_be_ours(creation, item)) {
 			strbuf_reset(&save->shown);
 			strbuf_add(&save->shown, item.text, item.len);
 			return 1;
 		}
 	}
 	return 0;
+}
+
+static bool read_page(const struct http_answer *answer, struct json_slice *ret_page)
+{
+	enum json_type data = JSON_NONE;
+	if (json_check(strbuf_str(&answer->body), answer->body.len, ret_page, NULL) == 0) {
+		data = json_type(json_get(*ret_page, "data"));
+	}
+	return data == JSON_ARRAY || data == JSON_NULL;
 }
 
 /* 0, 1 (look_at_page), or -errno. */
@@ -84,15 +144,16 @@ static int look(struct creation *creation, bool before)
 	int result = target ? 0 : -ENOMEM;
 	for (unsigned pages = 0; result == 0 && target && pages < PAGES_MAX; pages++) {
 		cleanup(http_answer) struct http_answer answer = { 0 };
-		struct json_slice page;
+		struct json_slice page = { NULL, 0 };
 		result = job_request(&save->job, HTTP_GET, target, NULL, &answer, NULL);
-		if (result < 0) {
-			save_explain(save, "Before creating, the list was asked for", &answer);
-			break;
-		}
-		if (json_check(strbuf_str(&answer.body), answer.body.len, &page, NULL) < 0 ||
-			json_type(json_get(page, "data")) == JSON_STRING) {
+		if (result == 0 && !read_page(&answer, &page)) {
 			result = -EBADMSG;
+		}
+		if (result < 0) {
+			save_explain(save,
+				before ? "Before creating, the list was asked for"
+				       : "To see whether it was created, the list was asked for",
+				&answer);
 			break;
 		}
 		result = look_at_page(creation, page, before);
@@ -103,6 +164,29 @@ static int look(struct creation *creation, bool before)
 	}
 	free(target);
 	return result;
+}
+
+/* What was found is what was created; of an earlier request, if that wanted the same. */
+static int take_found(struct creation *creation)
+{
+	struct save *save = creation->save;
+	cleanup(config) struct config live = { 0 };
+	cleanup(free) char *given = plugin_upload_id(&creation->members);
+	const char *upload = given ? given : creation->archive.upload_id;
+	const char *sent = creation->sent_upload;
+	struct json_slice answer = { save->shown.buf, save->shown.len };
+	int err = plugin_of_answer(creation->kind, answer, &live);
+	bool same = upload && sent ? strcmp(upload, sent) == 0 : upload == sent;
+	if (creation->again && !(err == 0 && same && plugin_looks(&creation->members, &live))) {
+		cleanup(free) char *id = json_decode_cstr(json_get(answer, "id"));
+		strbuf_addf(&save->why,
+			"An earlier request, which nobody had answered, has created %s of what was here then. Remove that one, or what is here.\n",
+			id ? id : "it");
+		return -EEXIST;
+	}
+	save->sent = true;
+	save->undecided = false;
+	return 0;
 }
 
 /* 0, SAVE_AGAIN, or -errno. */
@@ -124,14 +208,12 @@ static int judge(struct creation *creation, const struct http_answer *answer)
 	if (answer->status == 409 && creation->known.count > 0) {
 		return -EEXIST;
 	}
-	if (!unsure && !save->undecided && !creation_is_passing(answer)) {
+	if (!unsure && !save->undecided && !creation->again && !creation_is_passing(answer)) {
 		return refused;
 	}
 	int there = look(creation, false);
 	if (there == 1) {
-		save->sent = true;
-		save->undecided = false;
-		return 0;
+		return take_found(creation);
 	}
 	return there == 0 && (unsure || creation_is_passing(answer)) ? SAVE_AGAIN : refused;
 }
@@ -158,16 +240,19 @@ static int post(struct creation *creation, const struct strbuf *body)
 		if (err == SAVE_AGAIN) {
 			err = answer.err ? answer.err : -EBADMSG;
 		}
-		save_explain(save, "It was not created", &answer);
+		save_explain(save,
+			save->undecided ? "Nobody knows whether it was created"
+					: "It was not created",
+			&answer);
 	}
 	return err;
 }
 
 /* Where an archive belongs: into its own cloud, or its plugin's. -EINVAL: that is none. */
-static int find_cloud(struct creation *creation, const struct config *members)
+static int find_cloud(struct creation *creation)
 {
 	struct folder *folder = creation->save->job.folder;
-	cleanup(free) char *own = plugin_string(members, "cloud");
+	cleanup(free) char *own = plugin_string(&creation->members, "cloud");
 	struct json_slice plugins_own = { NULL, 0 };
 	if (!creation->kind->clouded) {
 		struct document *plugins = document_get(
@@ -188,15 +273,15 @@ static int find_cloud(struct creation *creation, const struct config *members)
 }
 
 /* Under the lock: what is to be uploaded. */
-static int take_archive(struct creation *creation, const struct config *members)
+static int take_archive(struct creation *creation)
 {
 	struct save *save = creation->save;
 	struct folder *folder = save->job.folder;
-	cleanup(free) char *given = plugin_upload_id(members);
+	cleanup(free) char *given = plugin_upload_id(&creation->members);
 	if (!folder->route->folder->archive || given) {
 		return 0;
 	}
-	int err = find_cloud(creation, members);
+	int err = find_cloud(creation);
 	if (err < 0) {
 		return err;
 	}
@@ -205,24 +290,22 @@ static int take_archive(struct creation *creation, const struct config *members)
 		strbuf_adds(&save->why, "Its archive is not there any more.\n");
 		return -EINVAL;
 	}
-	if (there == 1 && creation->archive.upload_id) {
-		creation->upload_id = steal(creation->archive.upload_id);
-	}
 	return there < 0 ? there : 0;
 }
 
-static int prepare(struct creation *creation, struct config *members)
+static int prepare(struct creation *creation)
 {
 	struct save *save = creation->save;
 	const struct folder *folder = save->job.folder;
 	struct plugin_place place = { folder->name, folder->environment, NULL };
+	struct config *members = &creation->members;
 	int err = config_copy(&save->wanted, members);
 	if (err == 0) {
 		err = plugin_complete(creation->kind, &place, members);
 	}
 	if (err == 0) {
 		fs_lock(save->job.fs);
-		err = take_archive(creation, members);
+		err = take_archive(creation);
 		fs_unlock(save->job.fs);
 	}
 	creation->label = plugin_string(members, creation->kind->label);
@@ -235,15 +318,28 @@ static int prepare(struct creation *creation, struct config *members)
 	return err;
 }
 
+/* Adds where its archive is, and sends it. */
+static int complete_and_post(struct creation *creation)
+{
+	const struct folder *folder = creation->save->job.folder;
+	struct config *members = &creation->members;
+	cleanup(strbuf) struct strbuf body = STRBUF_INIT(BODY_BYTES);
+	struct plugin_place place = { folder->name, folder->environment,
+		creation->archive.upload_id };
+	int err = plugin_complete(creation->kind, &place, members);
+	if (!creation->again) {
+		creation->sent_upload = plugin_upload_id(members);
+	}
+	plugin_encode(creation->kind, members, folder->environment, &body);
+	err = err ? err : body.err;
+	return err ? err : post(creation, &body);
+}
+
 static int run(struct creation *creation)
 {
-	struct save *save = creation->save;
-	struct job *job = &save->job;
-	const struct folder *folder = job->folder;
-	cleanup(config) struct config members = { 0 };
-	cleanup(strbuf) struct strbuf body = STRBUF_INIT(BODY_BYTES);
-	cleanup(free) char *target = list_target(folder);
-	int err = target ? prepare(creation, &members) : -ENOMEM;
+	struct job *job = &creation->save->job;
+	cleanup(free) char *target = list_target(job->folder);
+	int err = target ? prepare(creation) : -ENOMEM;
 	if (err < 0) {
 		return err;
 	}
@@ -251,17 +347,14 @@ static int run(struct creation *creation)
 		job_may_send(job, HTTP_POST, target);
 		return 0;
 	}
-	err = look(creation, true);
-	if (err == 0 && creation->archive.node && !creation->upload_id) {
+	int there = look(creation, !creation->again);
+	if (there != 0) {
+		return there == 1 ? take_found(creation) : there;
+	}
+	if (creation->archive.node && !creation->archive.fresh) {
 		err = creation_upload(creation);
 	}
-	struct plugin_place place = { folder->name, folder->environment, creation->upload_id };
-	if (err == 0) {
-		err = plugin_complete(creation->kind, &place, &members);
-	}
-	plugin_encode(creation->kind, &members, folder->environment, &body);
-	err = err ? err : body.err;
-	return err ? err : post(creation, &body);
+	return err ? err : complete_and_post(creation);
 }
 
 int custom_create(struct save *save)
@@ -269,7 +362,8 @@ int custom_create(struct save *save)
 	struct creation creation = {
 		.save = save, .kind = save->job.folder->route->folder->plugin, .archive.fd = -1
 	};
+	creation_begin(&creation);
 	int err = run(&creation);
-	creation_finish(&creation);
+	creation_finish(&creation, err);
 	return err;
 }

@@ -8,14 +8,22 @@
 
 #define CLOUD_BYTES 32
 
+/* A create that nobody has answered. */
+struct unanswered {
+	struct config known; /* the ids of those that were called so before */
+	char *upload_id;     /* what it was made of; owned; NULL: nothing */
+};
+
 struct creation {
 	struct save *save;
 	const struct plugin_kind *kind;
+	struct config members;   /* what it is to be */
 	struct archive archive;  /* node NULL: it needs none */
 	char cloud[CLOUD_BYTES]; /* where that belongs */
-	char *upload_id;         /* NULL: nothing was uploaded yet */
 	char *label;             /* what it is called; not unique */
-	struct config known;     /* the ids of those that were called so before */
+	bool again;              /* an earlier request for it was not answered */
+	struct config known;     /* the ids of those that were called so before the first one */
+	char *sent_upload;       /* what that was made of; owned; NULL: nothing */
 };
 
 /* Asks for a presigned URL, and for another one if that has ended, and uploads the archive. 0, or

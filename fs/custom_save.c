@@ -39,14 +39,6 @@ static int read_answer(const struct save *save, struct json_slice answer, struct
 	return plugin_of_answer(kind_of(save), answer, ret_config);
 }
 
-/* Its members, but for the upload, which the API tells nobody. */
-static bool looks_sent(const struct config *wanted, const struct config *live)
-{
-	cleanup(config) struct config told = { 0 };
-	return config_copy(wanted, &told) == 0 && config_set(&told, "upload_source", NULL) == 0 &&
-	       plugin_has(&told, live);
-}
-
 /* Once what it is made of is there, too. */
 static int is_ready(struct save *save)
 {
@@ -161,7 +153,7 @@ static const struct save_kind plugin = {
 	.turn = turn,
 	.read = read_answer,
 	.is = plugin_has,
-	.looks = looks_sent,
+	.looks = plugin_looks,
 	.add_difference = add_difference,
 	.is_ready = is_ready,
 	.live_target = live_target,

@@ -209,7 +209,7 @@ static int keep_upload(struct creation *creation)
 {
 	struct fs *fs = creation->save->job.fs;
 	fs_lock(fs);
-	int err = archive_uploaded(&creation->archive, creation->cloud, creation->upload_id);
+	int err = archive_uploaded(&creation->archive, creation->cloud);
 	fs_unlock(fs);
 	if (err == -EBUSY) {
 		strbuf_addf(&creation->save->why, "%s was changed while it was uploaded.\n",
@@ -233,8 +233,10 @@ int creation_upload(struct creation *creation)
 		err = err ? err : send_archive(creation, &ticket, false);
 	}
 	if (err == 0) {
-		creation->upload_id = json_decode_cstr(json_get(ticket.value, "upload_id"));
-		err = creation->upload_id ? keep_upload(creation) : -EBADMSG;
+		struct archive *archive = &creation->archive;
+		free(archive->upload_id);
+		archive->upload_id = json_decode_cstr(json_get(ticket.value, "upload_id"));
+		err = archive->upload_id ? keep_upload(creation) : -EBADMSG;
 	}
 	http_answer_finish(&ticket.answer);
 	return err;

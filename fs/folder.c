@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "fs/bases.h"
 #include "fs/connectors.h"
+#include "fs/custom.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
 #include "fs/name.h"
@@ -146,6 +147,7 @@ void folders_destroy(struct fs *fs)
 			slot_finish(&folder->slots[i]);
 		}
 		altering_destroy(folder->altering);
+		unanswered_destroy(folder->unanswered);
 		strbuf_finish(&folder->hidden_below);
 		entries_clear(&folder->entries);
 		node_unref(folder->dir);
@@ -389,6 +391,7 @@ void folder_forget(struct folder *folder)
 		}
 	}
 	altering_destroy(steal(folder->altering));
+	unanswered_destroy(steal(folder->unanswered));
 	folder_drop_alias(folder);
 	folder->created_at = 0;
 	folder->made = folder->entries || folder_main(folder)->draft;

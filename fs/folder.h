@@ -42,6 +42,7 @@ struct altering;
 struct job;
 struct node;
 struct plugin_kind;
+struct unanswered;
 
 struct folder {
 	UT_hash_handle hh; /* in fs->folders */
@@ -60,6 +61,7 @@ struct folder {
 	bool kept;          /* its item is gone, but what was refused was not: stays until rmdir */
 	int64_t created_at; /* when this mount created it, monotonic; 0: it did not */
 	pid_t creator;      /* the process that saved it then */
+	struct unanswered *unanswered; /* a create of it (custom.h); NULL: none */
 
 	struct slot slots[SLOTS];
 	struct altering *altering; /* what was asked of its offsets (offsets.h); NULL: nothing */

@@ -197,7 +197,10 @@ static int commit(struct op *op, struct handle *handle)
 	}
 	if (local->changes == local->tried && local->saving) {
 		/* By somebody else, or by a call of this one that was interrupted. */
-		op->deadline = clock_now_ms() + op->fs->options->timeout_write;
+		const struct options *options = op->fs->options;
+		bool uploads = local->folder && local->folder->route->folder->archive;
+		op->deadline = clock_now_ms() + options->timeout_write +
+			       (uploads ? options->upload_timeout : 0);
 		return op_wait(op, &local->waiters);
 	}
 	if (local->changes == local->tried) {

@@ -398,6 +398,9 @@ static int step_rmdir(struct op *op)
 	if (config || folder->entries) {
 		return -ENOTEMPTY;
 	}
+	if (folder->made && folder_is_busy(folder)) {
+		return -EBUSY;
+	}
 	if (folder->made || folder_keeps(folder)) {
 		folder->made = folder->kept = false;
 		return 0;

@@ -140,7 +140,7 @@ static int save_done(struct job *job, int err)
 			/* After refuse: a roll-back brings what was shown before. */
 			show_live(save);
 		}
-		if (save->create && err == -EEXIST) {
+		if (save->create && err == -EEXIST && !folder->route->folder->patient) {
 			/* Somebody else's connector is here, and is shown. */
 			struct document *document = folder_document(folder);
 			folder->made = false;

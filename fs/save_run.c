@@ -15,7 +15,8 @@
 
 void save_explain(struct save *save, const char *what, const struct http_answer *answer)
 {
-	save->told = true;
+	/* What is no error by itself was not journaled when it came. */
+	save->told |= answer->err < 0;
 	journal_explain(save->job.fs->journal, answer, what, &save->hidden, &save->why);
 }
 
