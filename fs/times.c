@@ -47,6 +47,17 @@ static bool same(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
+static struct timespec entry_time(const struct times_entry *entry)
+{
+	return (struct timespec){ entry->seconds, entry->nanoseconds };
+}
+
+static void entry_set_time(struct times_entry *entry, struct timespec time)
+{
+	entry->seconds = time.tv_sec;
+	entry->nanoseconds = (uint32_t)time.tv_nsec & INT32_MAX;
+}
+
 static void step(struct timespec *time)
 {
 	if (++time->tv_nsec == SECOND_NS) {
@@ -155,7 +166,7 @@ static void note_use(struct times *times, struct times_entry *entry)
 {
 	struct timespec now;
 	clock_gettime(CLOCK_REALTIME_COARSE, &now);
-	entry->rank = TIMES_OURS;
+	entry->ours = true;
 	if (now.tv_sec < (time_t)entry->used || now.tv_sec >= (time_t)entry->used + DAY_SECONDS) {
 		entry->used = (uint32_t)now.tv_sec;
 		times->news = true;
@@ -190,18 +201,18 @@ static struct timespec time_of(
 		if (entry->hash == HASH_UNSEEN) {
 			entry->hash = hash;
 		}
-		if (entry->hash != hash || same(entry->time, none)) {
-			bool stated =
-				!same(origin->stated, none) && !same(origin->stated, entry->time);
-			bool old = origin->old && entry->rank != TIMES_OURS;
+		if (entry->hash != hash || same(entry_time(entry), none)) {
+			bool stated = !same(origin->stated, none) &&
+				      !same(origin->stated, entry_time(entry));
+			bool old = origin->old && !entry->ours;
 			entry->hash = hash;
-			entry->time = stated ? origin->stated
-				      : old  ? old_locked(times)
-					     : now_locked(times);
+			entry_set_time(entry, stated ? origin->stated
+					      : old  ? old_locked(times)
+						     : now_locked(times));
 			times->news = true;
 		}
 		note_use(times, entry);
-		time = entry->time;
+		time = entry_time(entry);
 	}
 	pthread_mutex_unlock(&times->lock);
 	return time;
@@ -232,28 +243,63 @@ void times_set(struct times *times, uint64_t ino, uint64_t hash, struct timespec
 	struct times_entry *entry = entry_of(times, ino);
 	if (entry) {
 		entry->hash = hash;
-		entry->time = time;
+		entry_set_time(entry, time);
 		note_use(times, entry);
 		times->news = true;
 	}
 	pthread_mutex_unlock(&times->lock);
 }
 
-int times_export(struct times *times, struct times_entry **ret_entries, size_t *ret_count)
+/* An entry's number, and when it was used. */
+struct use {
+	uint32_t used, number;
+};
+
+static int latest_first(const void *left, const void *right)
+{
+	const struct use *a = left, *b = right;
+	return (a->used < b->used) - (a->used > b->used);
+}
+
+/* The numbers of those that were used last. Takes the lock as held. */
+static uint32_t *latest(const struct times *times)
+{
+	struct use *uses = calloc(times->count, sizeof(*uses));
+	uint32_t *numbers = calloc(TIMES_MAX, sizeof(*numbers));
+	if (!uses || !numbers) {
+		free(uses);
+		free(numbers);
+		return NULL;
+	}
+	for (size_t i = 0; i < times->count; i++) {
+		uses[i] = (struct use){ times->entries[i].used, (uint32_t)i };
+	}
+	qsort(uses, times->count, sizeof(*uses), latest_first);
+	for (size_t i = 0; i < TIMES_MAX; i++) {
+		numbers[i] = uses[i].number;
+	}
+	free(uses);
+	return numbers;
+}
+
+int times_choose(struct times *times, uint32_t **ret_numbers, size_t *ret_count)
 {
 	pthread_mutex_lock(&times->lock);
-	size_t size = times->count;
-	struct times_entry *entries = size > 0 ? calloc(size, sizeof(*entries)) : NULL;
-	if (entries) {
-		memcpy(entries, times->entries, size * sizeof(*entries));
+	bool all = times->count <= TIMES_MAX;
+	*ret_numbers = all ? NULL : latest(times);
+	*ret_count = all ? times->count : TIMES_MAX;
+	pthread_mutex_unlock(&times->lock);
+	return all || *ret_numbers ? 0 : -ENOMEM;
+}
+
+void times_read(struct times *times, const uint32_t *numbers, size_t from, size_t count,
+	struct times_entry *ret_entries)
+{
+	pthread_mutex_lock(&times->lock);
+	for (size_t i = 0; i < count; i++) {
+		ret_entries[i] = times->entries[numbers ? numbers[from + i] : from + i];
 	}
 	pthread_mutex_unlock(&times->lock);
-	if (size > 0 && !entries) {
-		return -ENOMEM;
-	}
-	*ret_entries = entries;
-	*ret_count = size;
-	return 0;
 }
 
 int times_import(struct times *times, const struct times_entry *entries, size_t count)
@@ -264,9 +310,8 @@ int times_import(struct times *times, const struct times_entry *entries, size_t 
 		struct times_entry *entry = entry_of(times, entries[i].ino);
 		if (!entry) {
 			err = -ENOMEM;
-		} else if (entry->rank != TIMES_OURS) {
+		} else if (!entry->ours) {
 			*entry = entries[i];
-			entry->rank = TIMES_LOADED;
 		}
 	}
 	pthread_mutex_unlock(&times->lock);

@@ -44,9 +44,10 @@ int times_load(struct times *times, const char *path);
 /*
  * Merges with what other mounts wrote meanwhile, under a lock (PATH.lock), and replaces the file in
  * one step, by way of PATH.new. Of an inode that both know, ours wins if it was asked for or set
- * since it was loaded. Beyond 400,000 entries those that nobody has looked at for longest are left
- * out. 0 (also where there is nothing new, and nothing is written), -ENOMEM, -EBUSY where
- * another process keeps the lock for seconds, or -errno; the file then is as it was.
+ * since it was loaded; theirs is known here from then on. Beyond 400,000 entries those that nobody
+ * has looked at for longest are left out. 0 (also where there is nothing new, and nothing is
+ * written), -ENOMEM, -EBUSY where another process keeps the lock for seconds, or -errno; the file
+ * then is as it was.
  */
 int times_save(struct times *times, const char *path);
 

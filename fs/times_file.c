@@ -30,6 +30,8 @@
 #define ENTRY_BYTES   (4 * WORD)
 #define CHECKSUM_AT   (3 * WORD)
 #define FILE_MAX      (HEADER_BYTES + (size_t)TIMES_MAX * ENTRY_BYTES)
+#define SECOND_NS     1000000000
+#define BLOCK         256 /* entries that are read and written at a time */
 #define LOCK_WAIT_MS  3000
 #define LOCK_PAUSE_NS 20000000
 
@@ -46,113 +48,131 @@ static void put_word(char *bytes, size_t index, uint64_t word)
 	memcpy(bytes + index * WORD, &word, WORD);
 }
 
-static uint64_t checksum(const char *file, size_t len)
+/* Of the header's first words; that of the entries goes on from it. */
+static uint64_t checksum_begin(const char *header)
 {
-	uint64_t hash = hash_bytes(HASH_START, file, CHECKSUM_AT);
-	return hash_mix(hash_bytes(hash, file + HEADER_BYTES, len - HEADER_BYTES));
+	return hash_bytes(HASH_START, header, CHECKSUM_AT);
 }
 
-/* What a file says; -EBADMSG: it is damaged. */
-static int decode(const char *file, size_t len, struct times_entry **ret_entries, size_t *ret_count)
+static struct times_entry decode(const char *at)
 {
-	if (len < HEADER_BYTES || memcmp(file, MAGIC, WORD) != 0 || word_at(file, 1) != VERSION ||
-		word_at(file, 2) != (len - HEADER_BYTES) / ENTRY_BYTES ||
-		(len - HEADER_BYTES) % ENTRY_BYTES != 0 ||
-		word_at(file, 3) != checksum(file, len)) {
-		return -EBADMSG;
-	}
-	size_t count = (len - HEADER_BYTES) / ENTRY_BYTES;
-	struct times_entry *entries = calloc(count + 1, sizeof(*entries));
-	if (!entries) {
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < count; i++) {
-		const char *at = file + HEADER_BYTES + i * ENTRY_BYTES;
-		uint64_t rest = word_at(at, 3);
-		entries[i] = (struct times_entry){ .ino = word_at(at, 0),
-			.hash = word_at(at, 1),
-			.time = { .tv_sec = (time_t)word_at(at, 2), .tv_nsec = (uint32_t)rest },
-			.used = (uint32_t)(rest >> 32),
-			.rank = TIMES_WRITTEN };
-		if (entries[i].time.tv_nsec >= 1000000000) {
-			free(entries);
-			return -EBADMSG;
+	uint64_t rest = word_at(at, 3);
+	return (struct times_entry){ .ino = word_at(at, 0),
+		.hash = word_at(at, 1),
+		.seconds = (int64_t)word_at(at, 2),
+		.nanoseconds = (uint32_t)rest & INT32_MAX,
+		.used = (uint32_t)(rest >> 32) };
+}
+
+static void encode(char *at, const struct times_entry *entry)
+{
+	put_word(at, 0, entry->ino);
+	put_word(at, 1, entry->hash);
+	put_word(at, 2, (uint64_t)entry->seconds);
+	put_word(at, 3, (uint64_t)entry->used << 32 | entry->nanoseconds);
+}
+
+/* A file while it is read, some entries at a time. */
+struct reader {
+	int fd;
+	size_t count; /* of entries */
+	char header[HEADER_BYTES];
+	char block[BLOCK * ENTRY_BYTES];
+};
+
+/* All of so many bytes at an offset. -EBADMSG: the file is shorter. */
+static int read_at(int fd, char *bytes, size_t len, size_t offset)
+{
+	while (len > 0) {
+		ssize_t some = pread(fd, bytes, len, (off_t)offset);
+		if (some == 0 || (some < 0 && errno != EINTR)) {
+			return some < 0 ? -errno : -EBADMSG;
 		}
+		bytes += some > 0 ? some : 0;
+		offset += some > 0 ? (size_t)some : 0;
+		len -= some > 0 ? (size_t)some : 0;
 	}
-	*ret_entries = entries;
-	*ret_count = count;
 	return 0;
 }
 
-static char *encode(const struct times_entry *entries, size_t count, size_t *ret_len)
+/* Reads the entries from one on into the block. Their number, or -errno. */
+static int read_block(struct reader *reader, size_t from)
 {
-	size_t len = HEADER_BYTES + count * ENTRY_BYTES;
-	char *file = malloc(len);
-	if (!file) {
-		return NULL;
-	}
-	memcpy(file, MAGIC, WORD);
-	put_word(file, 1, VERSION);
-	put_word(file, 2, count);
-	for (size_t i = 0; i < count; i++) {
-		char *at = file + HEADER_BYTES + i * ENTRY_BYTES;
-		put_word(at, 0, entries[i].ino);
-		put_word(at, 1, entries[i].hash);
-		put_word(at, 2, (uint64_t)entries[i].time.tv_sec);
-		put_word(
-			at, 3, (uint64_t)entries[i].used << 32 | (uint32_t)entries[i].time.tv_nsec);
-	}
-	put_word(file, 3, checksum(file, len));
-	*ret_len = len;
-	return file;
+	size_t count = reader->count - from < BLOCK ? reader->count - from : BLOCK;
+	int err = read_at(
+		reader->fd, reader->block, count * ENTRY_BYTES, HEADER_BYTES + from * ENTRY_BYTES);
+	return err < 0 ? err : (int)count;
 }
 
-/* All of a file that is not larger than one of ours can be; -ENOENT, -EBADMSG, -errno. */
-static int read_whole(const char *path, char **ret_file, size_t *ret_len)
+/* Opens a file that is not larger than one of ours can be. -ENOENT, -EBADMSG, -errno. */
+static int reader_open(struct reader *reader, const char *path)
 {
 	struct stat stat;
-	cleanup(fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0 || fstat(fd, &stat) < 0) {
+	reader->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (reader->fd < 0 || fstat(reader->fd, &stat) < 0) {
 		return -errno;
 	}
-	if (!S_ISREG(stat.st_mode) || stat.st_size > (off_t)FILE_MAX) {
+	if (!S_ISREG(stat.st_mode) || stat.st_size > (off_t)FILE_MAX ||
+		stat.st_size < (off_t)HEADER_BYTES) {
 		return -EBADMSG;
 	}
-	size_t size = (size_t)stat.st_size, len = 0;
-	cleanup(free) char *file = malloc(size + 1);
-	ssize_t some = 1;
-	if (!file) {
-		return -ENOMEM;
+	size_t len = (size_t)stat.st_size - HEADER_BYTES;
+	reader->count = len / ENTRY_BYTES;
+	int err = read_at(reader->fd, reader->header, HEADER_BYTES, 0);
+	if (err < 0) {
+		return err;
 	}
-	while (len < size && some > 0) {
-		some = read(fd, file + len, size - len);
-		if (some < 0 && errno != EINTR) {
-			return -errno;
+	bool ours = memcmp(reader->header, MAGIC, WORD) == 0 &&
+		    word_at(reader->header, 1) == VERSION &&
+		    word_at(reader->header, 2) == reader->count && len % ENTRY_BYTES == 0;
+	return ours ? 0 : -EBADMSG;
+}
+
+/* -EBADMSG: it is damaged. */
+static int reader_check(struct reader *reader)
+{
+	uint64_t hash = checksum_begin(reader->header);
+	for (size_t from = 0; from < reader->count; from += BLOCK) {
+		int count = read_block(reader, from);
+		if (count < 0) {
+			return count;
 		}
-		len += some > 0 ? (size_t)some : 0;
-		some = some < 0 ? 1 : some;
+		hash = hash_bytes(hash, reader->block, (size_t)count * ENTRY_BYTES);
+		for (int i = 0; i < count; i++) {
+			const char *at = reader->block + (size_t)i * ENTRY_BYTES;
+			if ((uint32_t)word_at(at, 3) >= SECOND_NS) {
+				return -EBADMSG;
+			}
+		}
 	}
-	*ret_file = steal(file);
-	*ret_len = len;
+	return hash_mix(hash) == word_at(reader->header, 3) ? 0 : -EBADMSG;
+}
+
+static int reader_import(struct reader *reader, struct times *times)
+{
+	struct times_entry entries[BLOCK];
+	for (size_t from = 0; from < reader->count; from += BLOCK) {
+		int count = read_block(reader, from);
+		for (int i = 0; i < count; i++) {
+			entries[i] = decode(reader->block + (size_t)i * ENTRY_BYTES);
+		}
+		int err = count < 0 ? count : times_import(times, entries, (size_t)count);
+		if (err < 0) {
+			return err;
+		}
+	}
 	return 0;
 }
 
-/* The entries of a file; none where there is no file. -EBADMSG: it is damaged. */
-static int read_entries(const char *path, struct times_entry **ret_entries, size_t *ret_count)
+/* Takes in what a file says, if there is one. -EBADMSG: it is damaged. */
+static int read_entries(const char *path, struct times *times)
 {
-	char *file = NULL;
-	size_t len = 0;
-	int err = read_whole(path, &file, &len);
-	if (err == -ENOENT) {
-		*ret_entries = NULL;
-		*ret_count = 0;
-		return 0;
-	}
-	if (err == 0) {
-		err = decode(file, len, ret_entries, ret_count);
-	}
-	free(file);
-	return err;
+	struct reader reader = { .fd = -1 };
+	int err = reader_open(&reader, path);
+	err = err < 0 ? err : reader_check(&reader);
+	err = err < 0 ? err : reader_import(&reader, times);
+	fd_cleanup(&reader.fd);
+	return err == -ENOENT ? 0 : err;
 }
 
 static char *path_with(const char *path, const char *suffix)
@@ -187,9 +207,9 @@ static int lock_file(const char *path)
 }
 
 /* As read_entries, under the lock: a damaged file is set aside and counts as none. */
-static int read_or_set_aside(const char *path, struct times_entry **ret_entries, size_t *ret_count)
+static int read_or_set_aside(const char *path, struct times *times)
 {
-	int err = read_entries(path, ret_entries, ret_count);
+	int err = read_entries(path, times);
 	if (err != -EBADMSG) {
 		return err;
 	}
@@ -201,26 +221,17 @@ static int read_or_set_aside(const char *path, struct times_entry **ret_entries,
 		return -errno;
 	}
 	log_warn("%s is damaged and now %s; times of files start anew", path, aside);
-	*ret_entries = NULL;
-	*ret_count = 0;
 	return 0;
 }
 
 int times_load(struct times *times, const char *path)
 {
-	struct times_entry *entries = NULL;
-	size_t count = 0;
-	int err = read_entries(path, &entries, &count);
+	int err = read_entries(path, times);
 	if (err == -EBADMSG) {
 		/* Another mount may be replacing it just now: look again before judging. */
-		int lock = lock_file(path);
-		err = lock < 0 ? lock : read_or_set_aside(path, &entries, &count);
-		fd_cleanup(&lock);
+		cleanup(fd) int lock = lock_file(path);
+		err = lock < 0 ? lock : read_or_set_aside(path, times);
 	}
-	if (err == 0) {
-		err = times_import(times, entries, count);
-	}
-	free(entries);
 	return err;
 }
 
@@ -234,7 +245,35 @@ static int write_whole(int fd, const char *bytes, size_t len)
 		bytes += some > 0 ? some : 0;
 		len -= some > 0 ? (size_t)some : 0;
 	}
-	return fsync(fd) < 0 ? -errno : 0;
+	return 0;
+}
+
+/* The entries of these numbers (NULL: the first ones), some at a time. The header, which has their
+ * checksum, comes last: before that it is none of ours. */
+static int write_entries(int fd, struct times *times, const uint32_t *numbers, size_t count)
+{
+	struct times_entry entries[BLOCK];
+	char header[HEADER_BYTES] = { 0 }, block[BLOCK * ENTRY_BYTES];
+	int err = write_whole(fd, header, HEADER_BYTES);
+	memcpy(header, MAGIC, WORD);
+	put_word(header, 1, VERSION);
+	put_word(header, 2, count);
+	uint64_t hash = checksum_begin(header);
+	for (size_t from = 0; from < count && err == 0; from += BLOCK) {
+		size_t some = count - from < BLOCK ? count - from : BLOCK;
+		times_read(times, numbers, from, some, entries);
+		for (size_t i = 0; i < some; i++) {
+			encode(block + i * ENTRY_BYTES, &entries[i]);
+		}
+		hash = hash_bytes(hash, block, some * ENTRY_BYTES);
+		err = write_whole(fd, block, some * ENTRY_BYTES);
+	}
+	put_word(header, 3, hash_mix(hash));
+	if (err == 0 && lseek(fd, 0, SEEK_SET) < 0) {
+		err = -errno;
+	}
+	err = err < 0 ? err : write_whole(fd, header, HEADER_BYTES);
+	return err == 0 && fsync(fd) < 0 ? -errno : err;
 }
 
 /* The entry of a directory is on disk only after its own fsync. */
@@ -252,7 +291,8 @@ static void sync_directory(const char *path)
 
 /* Under the lock, so that the temporary file can always have the same name: one that a killed
  * process left behind is used again. */
-static int replace_file(const char *path, const char *bytes, size_t len)
+static int replace_file(
+	const char *path, struct times *times, const uint32_t *numbers, size_t count)
 {
 	cleanup(free) char *temp = path_with(path, ".new");
 	if (!temp) {
@@ -263,7 +303,7 @@ static int replace_file(const char *path, const char *bytes, size_t len)
 	if (fd < 0) {
 		return -errno;
 	}
-	int err = write_whole(fd, bytes, len);
+	int err = write_entries(fd, times, numbers, count);
 	if (close(fd) < 0 && err == 0) {
 		err = -errno;
 	}
@@ -278,81 +318,13 @@ static int replace_file(const char *path, const char *bytes, size_t len)
 	return 0;
 }
 
-static int by_ino(const void *a, const void *b)
-{
-	const struct times_entry *x = a, *y = b;
-	if (x->ino != y->ino) {
-		return x->ino < y->ino ? -1 : 1;
-	}
-	/* Of two, the first one stays. */
-	return (x->rank < y->rank) - (x->rank > y->rank);
-}
-
-static int latest_first(const void *a, const void *b)
-{
-	const struct times_entry *x = a, *y = b;
-	return (x->used < y->used) - (x->used > y->used);
-}
-
-/* Sorts, drops what stands there twice and what nobody has looked at for longest. */
-static size_t condense(struct times_entry *entries, size_t count)
-{
-	size_t kept = 0;
-	qsort(entries, count, sizeof(*entries), by_ino);
-	for (size_t i = 0; i < count; i++) {
-		if (kept == 0 || entries[kept - 1].ino != entries[i].ino) {
-			entries[kept++] = entries[i];
-		}
-	}
-	if (kept > TIMES_MAX) {
-		qsort(entries, kept, sizeof(*entries), latest_first);
-		kept = TIMES_MAX;
-		qsort(entries, kept, sizeof(*entries), by_ino);
-	}
-	return kept;
-}
-
-/* Ours and the file's entries in one. */
-static int merge(
-	struct times *times, const char *path, struct times_entry **ret_entries, size_t *ret_count)
-{
-	cleanup(free) struct times_entry *ours = NULL, *written = NULL;
-	size_t ours_count = 0, written_count = 0;
-	int err = times_export(times, &ours, &ours_count);
-	if (err == 0) {
-		err = read_or_set_aside(path, &written, &written_count);
-	}
-	if (err < 0) {
-		return err;
-	}
-	struct times_entry *all = calloc(ours_count + written_count + 1, sizeof(*all));
-	if (!all) {
-		return -ENOMEM;
-	}
-	for (size_t i = 0; i < ours_count; i++) {
-		all[i] = ours[i];
-	}
-	for (size_t i = 0; i < written_count; i++) {
-		all[ours_count + i] = written[i];
-	}
-	*ret_count = condense(all, ours_count + written_count);
-	*ret_entries = all;
-	return 0;
-}
-
 static int save_locked(struct times *times, const char *path)
 {
-	struct times_entry *entries = NULL;
-	size_t count = 0, len = 0;
-	int err = merge(times, path, &entries, &count);
-	if (err < 0) {
-		return err;
-	}
-	char *file = encode(entries, count, &len);
-	err = file ? replace_file(path, file, len) : -ENOMEM;
-	free(file);
-	free(entries);
-	return err;
+	cleanup(free) uint32_t *numbers = NULL;
+	size_t count;
+	int err = read_or_set_aside(path, times);
+	err = err < 0 ? err : times_choose(times, &numbers, &count);
+	return err < 0 ? err : replace_file(path, times, numbers, count);
 }
 
 int times_save(struct times *times, const char *path)

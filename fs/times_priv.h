@@ -10,23 +10,20 @@
 
 #define TIMES_MAX 400000
 
-/* Who knows best: the greater wins. */
-enum times_rank {
-	TIMES_LOADED,  /* in memory, and nobody has looked at it since */
-	TIMES_WRITTEN, /* in the file now */
-	TIMES_OURS     /* asked for or set by this mount */
-};
-
 struct times_entry {
 	uint64_t ino;
 	uint64_t hash;
-	struct timespec time;
+	int64_t seconds;
+	uint32_t nanoseconds : 31;
+	bool ours : 1; /* asked for or set by this mount: no file knows better */
 	uint32_t used; /* wall seconds when it was last looked at, correct to a day */
-	enum times_rank rank;
 };
 
-/* A copy of all entries, in no order, to be freed; NULL where there is none. */
-int times_export(struct times *times, struct times_entry **ret_entries, size_t *ret_count);
+/* Which entries a file keeps: their numbers, to be freed, or NULL: the first ones. 0 or -ENOMEM. */
+int times_choose(struct times *times, uint32_t **ret_numbers, size_t *ret_count);
+/* Copies so many entries of those that were chosen. */
+void times_read(struct times *times, const uint32_t *numbers, size_t from, size_t count,
+	struct times_entry *ret_entries);
 /* Adds them, but for inodes that this mount has been asked for. */
 int times_import(struct times *times, const struct times_entry *entries, size_t count);
 /* Whether there is something that no file has; forgets it. */
