@@ -213,7 +213,7 @@ void archive_drop(struct folder *folder)
 void archive_look(struct handle *handle)
 {
 	struct node *node = handle->node;
-	struct fs *fs = node->fs;
+	struct fs *fs = node_fs(node);
 	fs_lock(fs);
 	struct local *local = node->local;
 	struct spooled *spooled = local ? local->spooled : NULL;

@@ -79,11 +79,7 @@ int control_nothing(struct op *op, const struct node *dir, struct strbuf *out)
 void control_drop_caches(struct fs *fs)
 {
 	documents_expire(fs);
-	for (struct node *node = node_next(fs, NULL); node; node = node_next(fs, node)) {
-		if (node->current && node->parent) {
-			notify_entry(fs, node->parent, node->name);
-		}
-	}
+	notify_all(fs);
 }
 
 int control_refresh(struct op *op, struct node *dir, const char *text, size_t len)

@@ -1,6 +1,7 @@
 #include "fs/document.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,8 @@
 #include "fs/hash.h"
 #include "fs/overlay.h"
 #include "fs/tree.h"
+
+#define MANY 1000
 
 static void parts_unref(struct part **parts)
 {
@@ -341,6 +344,7 @@ void stage_destroy(struct stage *stage)
 	if (!stage) {
 		return;
 	}
+	size_t count = stage->names.count;
 	for (struct staged *staged = stage->items, *next; staged; staged = next) {
 		next = staged->next;
 		parts_unref(staged->parts);
@@ -348,6 +352,10 @@ void stage_destroy(struct stage *stage)
 	}
 	table_finish(&stage->names);
 	free(stage);
+	if (count > MANY) {
+		/* Their memory would stay with this process until the next refresh. */
+		malloc_trim(0);
+	}
 }
 
 static void bring_in(struct document *document, struct staged *staged, int64_t at)

@@ -79,7 +79,7 @@ static int check_uncached(struct fs *fs, struct node *node)
  * texts never mix and the second save is checked against the first. */
 static int part_from_other_writer(struct node *node, pid_t pid)
 {
-	struct slot *slot = node->local ? draft_slot(node->fs, node) : NULL;
+	struct slot *slot = node->local ? draft_slot(node_fs(node), node) : NULL;
 	if (!slot || node->local->role != LOCAL_DRAFT || node->writers == 0 ||
 		node->local->writer == pid) {
 		return 0;

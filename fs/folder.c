@@ -230,12 +230,12 @@ bool folder_hides(const struct folder *folder, const struct route *route, pid_t 
 /* A link to another name in its directory. */
 static struct node *make_alias(const struct node *dir, const char *target)
 {
-	struct node *node = node_create(dir->fs, dir->parent, dir->name);
+	struct node *node = node_create(node_fs(dir), dir->parent, dir->name);
 	if (!node) {
 		return NULL;
 	}
-	node->ino = node_new_ino(dir->fs);
-	node->local = local_create(dir->fs, NULL, LOCAL_SCRATCH, S_IFLNK | 0777);
+	node->ino = node_new_ino(node_fs(dir));
+	node->local = local_create(node_fs(dir), NULL, LOCAL_SCRATCH, S_IFLNK | 0777);
 	if (!node->local || local_fill(node->local, target, strlen(target)) < 0) {
 		node_unref(node);
 		return NULL;
@@ -335,7 +335,7 @@ void folder_touch(struct folder *folder)
 int folder_put(struct folder *folder, struct node *dir, const char *name, enum local_role role,
 	const char *text, size_t len)
 {
-	struct node *node = node_create(dir->fs, dir, name);
+	struct node *node = node_create(node_fs(dir), dir, name);
 	mode_t mode = S_IFREG | (role == LOCAL_NOTE ? 0444 : 0666);
 	if (!node) {
 		return -ENOMEM;

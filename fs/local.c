@@ -239,7 +239,7 @@ int entry_add(struct entry **entries, const char *name, struct node *node)
 		free(copy);
 		return -ENOMEM;
 	}
-	entry->place = node->fs->next_place++;
+	entry->place = node_fs(node)->next_place++;
 	entry->name = copy;
 	entry->node = node_ref(node);
 	node->local->links++;

@@ -1,6 +1,7 @@
 /* connectfs: Kafka connectors as a directory tree. */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,8 +24,9 @@
 #include "fs/options.h"
 #include "fs/secrets.h"
 
-#define WHY_BYTES 4096
-#define NUDGE_NS  50000000
+#define WHY_BYTES   4096
+#define NUDGE_NS    50000000
+#define LARGE_BYTES (128 << 10)
 
 /* Of an address, 60 requests of metrics a minute are answered. These are 58 at most, and who asks
  * for one thing after the other waits two seconds for each. */
@@ -117,6 +119,15 @@ static void protect_memory(void)
 	struct rlimit none = { 0, 0 };
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
+}
+
+/* One heap for all threads, which come and go: what one has freed serves the others. What is large
+ * goes back to the system as soon as it is freed. */
+static void tune_memory(void)
+{
+	mallopt(M_ARENA_MAX, 1);
+	mallopt(M_MMAP_THRESHOLD, LARGE_BYTES);
+	mallopt(M_TRIM_THRESHOLD, LARGE_BYTES);
 }
 
 static int check_mountpoint(struct program *program)
@@ -398,6 +409,7 @@ int main(int argc, char **argv)
 	}
 	log_set_level(program.options.debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO);
 	protect_memory();
+	tune_memory();
 	err = check_mountpoint(&program);
 	if (err == 0) {
 		err = read_credentials(&program);

@@ -346,7 +346,7 @@ int metrics_ask(struct question *question, const char *text, size_t len)
 	int err = body.err;
 	if (err == 0) {
 		question->next = next_page;
-		err = question_send(question, question->node->fs->telemetry, HTTP_POST,
+		err = question_send(question, node_fs(question->node)->telemetry, HTTP_POST,
 			strdup(CLOUD_METRICS_QUERY), &body);
 	}
 	strbuf_finish(&body);

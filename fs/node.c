@@ -25,10 +25,31 @@ uint64_t node_new_ino(struct fs *fs)
 	return valid_ino(hash_mix(HASH_START + ++fs->local_inos));
 }
 
+/* The one that knows the mount. */
+struct root {
+	struct node node;
+	struct fs *fs;
+};
+
+struct fs *node_fs(const struct node *node)
+{
+	while (node->parent) {
+		node = node->parent;
+	}
+	return ((const struct root *)node)->fs;
+}
+
+bool node_is_dir(const struct node *node)
+{
+	mode_t mode = node->route ? node->route->mode : node->local ? node->local->mode : 0;
+	return S_ISDIR(mode);
+}
+
 /* Takes the name over. */
 static struct node *create(struct fs *fs, struct node *parent, const char *name, bool literal)
 {
-	struct node *node = name ? calloc(1, sizeof(*node)) : NULL;
+	size_t size = parent ? sizeof(struct node) : sizeof(struct root);
+	struct node *node = name ? calloc(1, size) : NULL;
 	uint64_t ino = parent && name ? node_ino(parent, name) : ROOT_INO;
 	if (!node || table_add(&fs->nodes, &node->link, ino) < 0) {
 		if (!literal) {
@@ -37,7 +58,9 @@ static struct node *create(struct fs *fs, struct node *parent, const char *name,
 		free(node);
 		return NULL;
 	}
-	node->fs = fs;
+	if (!parent) {
+		((struct root *)node)->fs = fs;
+	}
 	node->refs = 1;
 	node->name = name;
 	node->literal = literal;
@@ -56,7 +79,7 @@ struct node *node_create_route(
 {
 	bool literal = route->name != NULL;
 	struct node *node =
-		create(parent->fs, parent, literal ? route->name : strdup(name), literal);
+		create(node_fs(parent), parent, literal ? route->name : strdup(name), literal);
 	if (!node) {
 		return NULL;
 	}
@@ -92,14 +115,15 @@ struct node *node_ref(struct node *node)
 	return node;
 }
 
-static void node_destroy(struct node *node)
+static void node_destroy(struct fs *fs, struct node *node)
 {
-	table_remove(&node->fs->nodes, &node->link);
-	local_destroy(node->local);
-	part_unref(node->part);
-	if (node->key != node->name) {
+	table_remove(&fs->nodes, &node->link);
+	if (!node_is_dir(node)) {
+		part_unref(node->part);
+	} else if (node->key != node->name) {
 		free((char *)node->key);
 	}
+	local_destroy(node->local);
 	if (!node->literal) {
 		free((char *)node->name);
 	}
@@ -110,7 +134,7 @@ void node_unref(struct node *node)
 {
 	while (node && --node->refs == 0) {
 		struct node *parent = node->parent;
-		node_destroy(node);
+		node_destroy(node_fs(node), node);
 		node = parent;
 	}
 }
@@ -132,7 +156,7 @@ void nodes_destroy(struct fs *fs)
 	}
 	for (struct node *node = node_next(fs, NULL), *next; node; node = next) {
 		next = node_next(fs, node);
-		node_destroy(node);
+		node_destroy(fs, node);
 	}
 	table_finish(&fs->nodes);
 }
@@ -153,7 +177,7 @@ void node_unbind(struct node *node)
 
 struct node *node_find(struct node *parent, const char *name)
 {
-	const struct table *nodes = &parent->fs->nodes;
+	const struct table *nodes = &node_fs(parent)->nodes;
 	struct table_link *link = table_find(nodes, node_ino(parent, name));
 	for (; link; link = table_find_next(link)) {
 		struct node *node = table_entry(link, struct node, link);
@@ -167,7 +191,7 @@ struct node *node_find(struct node *parent, const char *name)
 const char *node_variable(const struct node *node, unsigned variable)
 {
 	for (; node; node = node->parent) {
-		if (node->route && node->route->variable == variable) {
+		if (node->route && node->route->variable == variable && node_is_dir(node)) {
 			return node->key;
 		}
 	}

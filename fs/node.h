@@ -22,34 +22,54 @@ struct item;
 struct local;
 struct route;
 
+/* There are five for each connector, so their bytes count. */
 struct node {
-	struct table_link link; /* in fs->nodes, by the hash of its parent and name */
-	struct fs *fs;
-	struct node *parent; /* counted; NULL: the root */
-	const char *name;    /* as in the directory; its own, or its row's literal one */
-	const char *key; /* the API's name where the route has a variable, else NULL; its own, or
-			  * the name */
+	struct table_link link;    /* in fs->nodes, by the hash of its parent and name */
+	struct node *parent;       /* counted; NULL: the root */
+	const char *name;          /* as in the directory; its own, or its row's literal one */
 	const struct route *route; /* NULL: local */
 	struct local *local;       /* a file in memory: scratch or a draft; NULL: a view */
-	struct folder *folder;     /* of a connector's directory, once it has one; not counted */
 	uint64_t ino;
 	uint64_t lookups;
-	unsigned refs;    /* children, handles, other holders, and one for lookups > 0 */
-	unsigned writers; /* handles that may still write */
-
-	/* Of a view. */
-	struct part
-		*part; /* what it is rendered of; literal text where the route has no renderer */
-	uint64_t hash; /* of what is shown: with mtime, the generation */
-	struct timespec mtime;
-	uint32_t size;
-	bool literal : 1; /* its name is its row's */
-	bool current : 1; /* the one of its name */
-	bool cached : 1;  /* the kernel may have cached its name: it is never written to */
-	bool opened : 1;  /* somebody has opened it, and may read it: it is never written to */
-	bool retired : 1; /* a writer was sent to look again */
-	bool lost : 1;    /* a look at its name has failed: the kernel has dropped the name */
+	unsigned refs;         /* children, handles, other holders, and one for lookups > 0 */
+	unsigned writers : 26; /* handles that may still write */
+	bool literal : 1;      /* its name is its row's */
+	bool current : 1;      /* the one of its name */
+	bool cached : 1;       /* the kernel may have cached its name: it is never written to */
+	bool opened : 1;       /* somebody has opened it, and may read it: it is never written to */
+	bool retired : 1;      /* a writer was sent to look again */
+	bool lost : 1;         /* a look at its name has failed: the kernel has dropped the name */
+	union {
+		struct {                 /* of a directory */
+			const char *key; /* the API's name where the route has a variable, else
+					  * NULL; its own, or the name */
+			struct folder *folder; /* of a connector's, once it has one; not counted */
+		};
+		struct {                   /* of a view that is none */
+			struct part *part; /* what it is rendered of; literal text where the route
+					    * has no renderer */
+			uint64_t hash;     /* of what is shown: with mtime, the generation */
+			int64_t seconds;   /* of its mtime */
+			uint32_t nanoseconds;
+			uint32_t size;
+		};
+	};
 };
+
+bool node_is_dir(const struct node *node);
+
+static inline struct timespec node_mtime(const struct node *node)
+{
+	return (struct timespec){ node->seconds, node->nanoseconds };
+}
+
+static inline void node_set_mtime(struct node *node, struct timespec mtime)
+{
+	node->seconds = mtime.tv_sec;
+	node->nanoseconds = (uint32_t)mtime.tv_nsec;
+}
+
+struct fs *node_fs(const struct node *node);
 
 /* A new node for a name in a directory (NULL: the root); a reference for the caller. NULL: no
  * memory. */

@@ -11,11 +11,15 @@
 #include "fs/node.h"
 #include "fs/ops.h"
 
+#define SOME 64 /* names that are copied at a time */
+
 struct notice {
 	struct notice *next, *prev;
 	fuse_ino_t dir;
-	char *name;    /* NULL: a barrier */
-	struct op *op; /* the fs's lock; who waits for the barrier; NULL: nobody any more */
+	char *name;          /* NULL: many names, or a barrier */
+	struct node **nodes; /* counted, by the fs's lock: their names; NULL: a barrier */
+	size_t count;        /* of nodes */
+	struct op *op;       /* the fs's lock; who waits for the barrier; NULL: nobody any more */
 };
 
 struct notifier {
@@ -41,8 +45,13 @@ int notifier_create(struct fs *fs, struct notifier **ret_notifier)
 	return 0;
 }
 
+/* Of one that still has nodes: under the fs's lock. */
 static void notice_free(struct notice *notice)
 {
+	while (notice->count > 0) {
+		node_unref(notice->nodes[--notice->count]);
+	}
+	free(notice->nodes);
 	free(notice->name);
 	free(notice);
 }
@@ -54,6 +63,37 @@ static void end_barrier(struct fs *fs, struct notice *notice)
 		op_finish(notice->op, 0);
 	}
 	fs_unlock(fs);
+}
+
+static void tell(const struct notifier *notifier, fuse_ino_t dir, const char *name)
+{
+	fuse_lowlevel_notify_inval_entry(notifier->fs->session, dir, name, strlen(name));
+}
+
+/* A node's name may change, and the last reference to it end, only under the fs's lock, which is
+ * not to be held while the kernel is told. */
+static void tell_nodes(const struct notifier *notifier, struct notice *notice)
+{
+	struct fs *fs = notifier->fs;
+	while (notice->count > 0) {
+		fuse_ino_t dirs[SOME];
+		char *names[SOME];
+		size_t some = 0;
+		fs_lock(fs);
+		while (some < SOME && notice->count > 0) {
+			struct node *node = notice->nodes[--notice->count];
+			dirs[some] = ops_ino(fs, node->parent);
+			names[some++] = strdup(node->name);
+			node_unref(node);
+		}
+		fs_unlock(fs);
+		for (size_t i = 0; i < some; i++) {
+			if (names[i]) {
+				tell(notifier, dirs[i], names[i]);
+			}
+			free(names[i]);
+		}
+	}
 }
 
 static void *notifier_thread(void *arg)
@@ -69,8 +109,9 @@ static void *notifier_thread(void *arg)
 		DL_DELETE(notifier->notices, notice);
 		pthread_mutex_unlock(&notifier->lock);
 		if (notice->name) {
-			fuse_lowlevel_notify_inval_entry(notifier->fs->session, notice->dir,
-				notice->name, strlen(notice->name));
+			tell(notifier, notice->dir, notice->name);
+		} else if (notice->nodes) {
+			tell_nodes(notifier, notice);
 		} else {
 			end_barrier(notifier->fs, notice);
 		}
@@ -134,6 +175,24 @@ void notify_entry(struct fs *fs, const struct node *dir, const char *name)
 	if (!notice->name) {
 		free(notice);
 		return;
+	}
+	queue(fs->notifier, notice);
+}
+
+void notify_all(struct fs *fs)
+{
+	struct notice *notice = calloc(1, sizeof(*notice));
+	struct node **nodes = calloc(fs->nodes.count + 1, sizeof(struct node *));
+	if (!notice || !nodes) {
+		free(notice);
+		free(nodes);
+		return;
+	}
+	notice->nodes = nodes;
+	for (struct node *node = node_next(fs, NULL); node; node = node_next(fs, node)) {
+		if (node->current && node->parent) {
+			nodes[notice->count++] = node_ref(node);
+		}
 	}
 	queue(fs->notifier, notice);
 }

@@ -21,6 +21,9 @@ void notifier_destroy(struct notifier *notifier);
 /* Queues: the kernel forgets a name of a directory. Any thread, with or without the fs's lock. */
 void notify_entry(struct fs *fs, const struct node *dir, const char *name);
 
+/* Queues, under the fs's lock: the kernel forgets the names of all nodes that have one. */
+void notify_all(struct fs *fs);
+
 /* At once: the kernel forgets what it knows of a directory's names and attributes, but not the
  * entries. It waits for nothing, so this may be done anywhere. */
 void notify_listing(const struct fs *fs, const struct node *dir);

@@ -130,9 +130,13 @@ static int read_answer(struct op *op, struct handle *handle)
 /* Most are read from the kernel's cache, or in one piece. */
 static int read_view(struct op *op, struct handle *handle)
 {
+	const struct node *node = handle->node;
+	if (node->part && !node->route->render) {
+		return reply_data(op, node->part->text, node->part->len, (size_t)op->offset);
+	}
 	if (!handle->text) {
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
-		int err = tree_render(handle->node, &text);
+		int err = tree_render(node, &text);
 		handle->len = text.len;
 		handle->text = err == 0 ? strbuf_detach(&text, NULL) : NULL;
 		strbuf_wipe(&text);

@@ -210,7 +210,7 @@ static struct node *copy_of(struct op *op, struct node *node, struct folder *fol
 		copy->route = node->route;
 		copy->part = part_ref(node->part);
 		copy->size = node->size;
-		copy->mtime = node->mtime;
+		node_set_mtime(copy, node_mtime(node));
 		*ret_err = draft_make_local(fs, copy, folder, LOCAL_SCRATCH);
 		copy->route = NULL;
 	}

@@ -15,28 +15,34 @@
 #define COLUMNS    7
 #define TEXT_BYTES 4096
 #define TRACE      "trace"
+#define GAP        2 /* blanks between columns */
 
+/* A line's words, while it is made. */
 struct row {
 	char *columns[COLUMNS]; /* owned */
 	char *trace;            /* owned */
 	bool failed;
 };
 
-struct rows {
-	struct row *rows;
-	size_t count, room;
-	size_t widths[COLUMNS]; /* in characters */
+/* A connector, without its words: there may be many. */
+struct one {
+	const struct item *item;
+	bool failed;
 };
 
-static void rows_finish(struct rows *rows)
+struct all {
+	struct one *ones;
+	size_t count, room;
+	size_t widths[COLUMNS]; /* in characters */
+	size_t bytes;           /* of all words, and of blanks at most */
+};
+
+static void row_finish(struct row *row)
 {
-	for (size_t i = 0; i < rows->count; i++) {
-		for (unsigned column = 0; column < COLUMNS; column++) {
-			free(rows->rows[i].columns[column]);
-		}
-		free(rows->rows[i].trace);
+	for (unsigned column = 0; column < COLUMNS; column++) {
+		free(row->columns[column]);
 	}
-	free(rows->rows);
+	free(row->trace);
 }
 
 static size_t width(const char *text)
@@ -123,11 +129,13 @@ static char *first_line(struct json_slice trace)
 	return strbuf_detach(&line, NULL);
 }
 
-static void fill(struct row *row, const struct item *item)
+/* 0 or -ENOMEM; to be finished in either case. */
+static int fill(struct row *row, const struct item *item)
 {
 	struct json_slice status = part_json(item->parts[PART_STATUS]);
 	struct json_slice trace = json_get(status, "connector/" TRACE), of_task = { NULL, 0 };
 	struct strbuf state = STRBUF_INIT(TEXT_BYTES);
+	*row = (struct row){ 0 };
 	connector_state(item, &state);
 	row->columns[0] = word_of_name(item->document->environment);
 	row->columns[1] = word_of_name(item->document->cluster);
@@ -140,76 +148,104 @@ static void fill(struct row *row, const struct item *item)
 	row->trace = first_line(
 		json_type(trace) == JSON_STRING && !json_is(trace, "") ? trace : of_task);
 	strbuf_finish(&state);
+	bool whole = row->trace;
+	for (unsigned column = 0; column < COLUMNS; column++) {
+		whole = whole && row->columns[column];
+	}
+	return whole ? 0 : -ENOMEM;
 }
 
-static int add_row(struct rows *rows, const struct item *item)
+static int make_room(struct all *all)
 {
-	if (rows->count == rows->room) {
-		size_t room = rows->room ? 2 * rows->room : 64;
-		struct row *more = reallocarray(rows->rows, room, sizeof(*more));
-		if (!more) {
-			return -ENOMEM;
-		}
-		rows->rows = more;
-		rows->room = room;
+	if (all->count < all->room) {
+		return 0;
 	}
-	struct row *row = &rows->rows[rows->count++];
-	*row = (struct row){ 0 };
-	fill(row, item);
-	for (unsigned column = 0; column < COLUMNS; column++) {
-		if (!row->columns[column]) {
-			return -ENOMEM;
-		}
-		size_t its = width(row->columns[column]);
-		if (its > rows->widths[column]) {
-			rows->widths[column] = its;
-		}
+	size_t room = all->room ? 2 * all->room : 64;
+	struct one *more = reallocarray(all->ones, room, sizeof(*more));
+	if (!more) {
+		return -ENOMEM;
 	}
-	return row->trace ? 0 : -ENOMEM;
+	all->ones = more;
+	all->room = room;
+	return 0;
+}
+
+static int measure(struct all *all, const struct item *item)
+{
+	struct row row;
+	int err = make_room(all);
+	if (err < 0) {
+		return err;
+	}
+	err = fill(&row, item);
+	for (unsigned column = 0; column < COLUMNS && err == 0; column++) {
+		size_t its = width(row.columns[column]);
+		if (its > all->widths[column]) {
+			all->widths[column] = its;
+		}
+		all->bytes += strlen(row.columns[column]) - its;
+	}
+	if (err == 0) {
+		all->bytes += strlen(row.trace);
+		all->ones[all->count++] = (struct one){ item, row.failed };
+	}
+	row_finish(&row);
+	return err;
 }
 
 static int visit_connectors(void *arg, struct document *connectors)
 {
 	int err = 0;
 	for (size_t i = 0; i < connectors->count && err == 0; i++) {
-		err = add_row(arg, connectors->items[i]);
+		err = measure(arg, connectors->items[i]);
 	}
 	return err;
 }
 
 static int compare(const void *left, const void *right)
 {
-	const struct row *a = left, *b = right;
+	const struct one *a = left, *b = right;
+	const struct document *at = a->item->document, *bt = b->item->document;
 	int order = b->failed - a->failed;
-	for (unsigned column = 0; column < COLUMNS && order == 0; column++) {
-		order = strcmp(a->columns[column], b->columns[column]);
-	}
-	return order;
+	order = order ? order : strcmp(at->environment, bt->environment);
+	order = order ? order : strcmp(at->cluster, bt->cluster);
+	return order ? order : strcmp(a->item->name, b->item->name);
 }
 
-static void add_line(const struct rows *rows, const struct row *row, struct strbuf *out)
+static int add_line(const struct all *all, const struct item *item, struct strbuf *out)
 {
-	for (unsigned column = 0; column < COLUMNS; column++) {
-		bool last = column == COLUMNS - 1 && !*row->trace;
-		size_t blanks = rows->widths[column] - width(row->columns[column]) + 2;
-		strbuf_adds(out, row->columns[column]);
+	struct row row;
+	int err = fill(&row, item);
+	for (unsigned column = 0; column < COLUMNS && err == 0; column++) {
+		bool last = column == COLUMNS - 1 && !*row.trace;
+		size_t blanks = all->widths[column] - width(row.columns[column]) + GAP;
+		strbuf_adds(out, row.columns[column]);
 		strbuf_addf(out, "%*s", last ? 0 : (int)blanks, "");
 	}
-	strbuf_addf(out, "%s\n", row->trace);
+	if (err == 0) {
+		strbuf_addf(out, "%s\n", row.trace);
+	}
+	row_finish(&row);
+	return err;
 }
 
 int overview_compose(struct op *op, const struct node *dir, struct strbuf *out)
 {
-	struct rows rows = { 0 };
+	struct all all = { 0 };
 	(void)dir;
 	int result =
-		topology_connectors(op, op->fs->options->ttl[TTL_STATUS], visit_connectors, &rows);
-	if (result == 0 && rows.count > 0) {
-		qsort(rows.rows, rows.count, sizeof(*rows.rows), compare);
+		topology_connectors(op, op->fs->options->ttl[TTL_STATUS], visit_connectors, &all);
+	if (result == 0 && all.count > 0) {
+		size_t line = 1;
+		for (unsigned column = 0; column < COLUMNS; column++) {
+			line += all.widths[column] + GAP;
+		}
+		strbuf_reserve(out, all.bytes + all.count * line);
+		qsort(all.ones, all.count, sizeof(*all.ones), compare);
 	}
-	for (size_t i = 0; i < rows.count && result == 0; i++) {
-		add_line(&rows, &rows.rows[i], out);
+	for (size_t i = 0; i < all.count && result == 0; i++) {
+		result = add_line(&all, all.ones[i].item, out);
 	}
-	rows_finish(&rows);
+	free(all.ones);
 	return result == 0 ? out->err : result;
 }

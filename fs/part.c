@@ -17,6 +17,23 @@ struct part *part_create(const char *text, size_t len)
 	return part;
 }
 
+struct part *part_take(struct strbuf *text)
+{
+	const size_t head = offsetof(struct part, text);
+	size_t len = text->len;
+	struct part *part = NULL;
+	if (len <= UINT32_MAX && strbuf_reserve(text, head) == 0) {
+		char *bytes = strbuf_detach(text, NULL);
+		memmove(bytes + head, bytes, len);
+		part = (struct part *)bytes;
+		part->refs = 1;
+		part->bulk = part->first = false;
+		part->len = (uint32_t)len;
+	}
+	strbuf_wipe(text);
+	return part;
+}
+
 struct part *part_ref(struct part *part)
 {
 	if (part) {

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "api/json.h"
+#include "base/strbuf.h"
 
 struct part {
 	unsigned refs;
@@ -19,6 +20,8 @@ struct part {
 
 /* A copy of the bytes, with one reference; NULL: no memory. */
 struct part *part_create(const char *text, size_t len);
+/* The same of a text's own bytes: takes them over, also where it fails. */
+struct part *part_take(struct strbuf *text);
 struct part *part_ref(struct part *part);
 /* Accepts NULL. The last one wipes it. */
 void part_unref(struct part *part);

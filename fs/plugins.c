@@ -70,7 +70,8 @@ int plugin_ask(struct question *question, const char *text, size_t len)
 	if (err == 0) {
 		char *target = url_target(CLOUD_VALIDATE, node_variable(dir, VAR_ENVIRONMENT),
 			node_variable(dir, VAR_CLUSTER), dir->key);
-		err = question_send(question, question->node->fs->http, HTTP_PUT, target, &body);
+		err = question_send(
+			question, node_fs(question->node)->http, HTTP_PUT, target, &body);
 	}
 	strbuf_wipe(&body);
 	return err;

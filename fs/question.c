@@ -69,7 +69,7 @@ static void drop_notes(struct asked *asked)
 		struct node *note = asked->notes[i];
 		asked->notes[i] = NULL;
 		if (note) {
-			notify_listing(note->fs, note->parent);
+			notify_listing(node_fs(note), note->parent);
 			note->local->links--;
 			local_wipe_unreachable(note);
 			node_unref(note);
@@ -144,7 +144,8 @@ static void show(struct node *node, struct part *text, const struct timespec *mt
 	node->part = text;
 	node->size = text->len;
 	node->hash = hash_mix(hash_bytes(HASH_START, text->text, text->len));
-	node->mtime = mtime ? *mtime : times_of(node->fs->times, node->ino, node->hash);
+	node_set_mtime(
+		node, mtime ? *mtime : times_of(node_fs(node)->times, node->ino, node->hash));
 }
 
 int question_load(struct op *op, struct node *node)
@@ -281,10 +282,11 @@ static struct node *make_note(struct node *of, enum note note, const char *text,
 {
 	char name[NAME_BYTES + 16];
 	snprintf(name, sizeof(name), "%s%s", of->name, suffixes[note]);
-	struct node *node = node_create(of->fs, of->parent, name);
+	struct fs *fs = node_fs(of);
+	struct node *node = node_create(fs, of->parent, name);
 	if (node) {
-		node->local = local_create(
-			of->fs, NULL, LOCAL_NOTE, S_IFREG | (0444 & ~of->fs->options->umask));
+		node->local =
+			local_create(fs, NULL, LOCAL_NOTE, S_IFREG | (0444 & ~fs->options->umask));
 	}
 	if (node && (!node->local || local_keep(node->local, text, len) < 0)) {
 		node_unref(node);
@@ -292,7 +294,7 @@ static struct node *make_note(struct node *of, enum note note, const char *text,
 	}
 	if (node) {
 		node->local->links++;
-		notify_listing(node->fs, node->parent);
+		notify_listing(node_fs(node), node->parent);
 	}
 	return node;
 }
@@ -300,7 +302,7 @@ static struct node *make_note(struct node *of, enum note note, const char *text,
 static void keep_refused(struct question *question, int err)
 {
 	struct node *node = question->node;
-	struct asked *asked = asked_get(node->fs, node->ino, question->uid);
+	struct asked *asked = asked_get(node_fs(node), node->ino, question->uid);
 	struct strbuf text = STRBUF_INIT(WHY_BYTES + 1024);
 	if (!asked) {
 		return;
@@ -315,14 +317,14 @@ static void keep_refused(struct question *question, int err)
 	asked->notes[NOTE_ERROR] = make_note(node, NOTE_ERROR, strbuf_str(&text), text.len);
 	asked->notes[NOTE_REJECTED] =
 		make_note(node, NOTE_REJECTED, node->local->data, node->local->size);
-	asked_tidy(node->fs, asked);
+	asked_tidy(node_fs(node), asked);
 	strbuf_wipe(&text);
 }
 
 static void keep_answer(struct question *question)
 {
 	struct node *node = question->node;
-	struct asked *asked = asked_get(node->fs, node->ino, question->uid);
+	struct asked *asked = asked_get(node_fs(node), node->ino, question->uid);
 	if (!asked) {
 		return;
 	}
@@ -331,7 +333,7 @@ static void keep_answer(struct question *question)
 	asked->answer = part_ref(question->answer);
 	asked->mtime = node->local->mtime;
 	asked->until = clock_now_ms() + ANSWER_MS;
-	fs_wake(node->fs);
+	fs_wake(node_fs(node));
 }
 
 static int end(struct question *question, int err)
@@ -413,7 +415,7 @@ static int take_answer(struct question *question, const struct http_answer *answ
 	err = text.err ? text.err : question->answer ? 0 : -ENOMEM;
 	strbuf_wipe(&text);
 	if (err == 0) {
-		question->node->local->mtime = times_now(question->node->fs->times);
+		question->node->local->mtime = times_now(node_fs(question->node)->times);
 	}
 	return err;
 }
@@ -423,7 +425,7 @@ static void answered(struct http_answer *answer, void *arg)
 {
 	struct question *question = arg;
 	struct node *node = question->node;
-	struct fs *fs = node->fs;
+	struct fs *fs = node_fs(node);
 	fs_lock(fs);
 	if (answer->err == 0) {
 		answer->err = take_answer(question, answer);
@@ -473,7 +475,7 @@ int question_send(struct question *question, struct http *http, enum http_method
 	question->target = target;
 	question->method = method;
 	question->http = http;
-	question->deadline = clock_now_ms() + question->node->fs->options->timeout;
+	question->deadline = clock_now_ms() + node_fs(question->node)->options->timeout;
 	question->pages = 0;
 	strbuf_wipe(&question->data);
 	strbuf_init(&question->data, VIEW_BYTES);

@@ -139,7 +139,7 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 {
 	struct node *node = node_find(dir, name);
 	if (node && node->route == route && !node->local && node->hash == face->hash &&
-		same_time(node->mtime, mtime) && is_for_others(node, fresh)) {
+		same_time(node_mtime(node), mtime) && is_for_others(node, fresh)) {
 		return node_ref(node);
 	}
 	node = node_create_route(dir, name, route, NULL);
@@ -147,7 +147,7 @@ static struct node *view_node(struct node *dir, const char *name, const struct r
 		node->part = part_ref(part);
 		node->hash = face->hash;
 		node->size = (uint32_t)face->size;
-		node->mtime = mtime;
+		node_set_mtime(node, mtime);
 		node_bind(node);
 	}
 	return node;
@@ -203,16 +203,18 @@ static int lookup_composed(struct op *op, struct node *dir, const char *name,
 	struct face face = { 0 };
 	int result = route->compose ? route->compose(op, dir, &text)
 				    : route->compose_child(op, dir, key, &text);
-	struct part *part = result == 0 ? part_create(strbuf_str(&text), text.len) : NULL;
+	struct part *part = result == 0 ? part_take(&text) : NULL;
 	if (part) {
 		face.size = part->len;
 		face.hash = hash_mix(hash_bytes(HASH_START, part->text, part->len));
 		struct json_slice value = { part->text,
-			text.len && text.buf[0] == '{' ? part->len - 1 : 0 };
+			part->len && part->text[0] == '{' ? part->len - 1 : 0 };
 		struct timespec mtime =
 			content_time(op->fs, value, node_ino(dir, name), face.hash, false);
-		result =
-			found_view(found, view_node(dir, name, route, part, &face, mtime, true), 0);
+		/* Each writer gets a node of its own. */
+		bool fresh = route->mode & 0222;
+		result = found_view(
+			found, view_node(dir, name, route, part, &face, mtime, fresh), 0);
 		part_unref(part);
 	} else if (result == 0) {
 		result = -ENOMEM;

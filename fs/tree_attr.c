@@ -81,7 +81,7 @@ static bool is_later(struct timespec a, struct timespec b)
 /* Tells the contents of a view or directory apart, for what somebody sets on it. */
 static uint64_t content_hash(struct fs *fs, const struct node *node)
 {
-	if (!S_ISDIR(node->route->mode)) {
+	if (!node_is_dir(node)) {
 		return node->hash;
 	}
 	uint64_t hash = listing_hash(fs, node);
@@ -139,10 +139,11 @@ static void attr_view(struct fs *fs, struct node *node, struct stat *attr)
 {
 	mode_t mode = node->route->mode;
 	attr->st_mode = S_ISLNK(mode) ? mode : mode & ~fs->options->umask;
-	attr->st_size = (off_t)node->size;
-	attr->st_mtim = node->mtime;
 	if (S_ISDIR(mode)) {
 		attr_directory(fs, node, attr);
+	} else {
+		attr->st_size = (off_t)node->size;
+		attr->st_mtim = node_mtime(node);
 	}
 	const struct touched *touched = touched_find(fs, node->ino);
 	if (touched && touched->hash == content_hash(fs, node)) {
@@ -239,7 +240,7 @@ void tree_show_saved(
 	}
 	draft->hash = face->hash;
 	draft->size = (uint32_t)face->size;
-	draft->mtime = times_of(fs->times, ino, face->hash);
+	node_set_mtime(draft, times_of(fs->times, ino, face->hash));
 	local->mirrors = true;
 }
 
