@@ -34,6 +34,15 @@ static int check_writable(struct fs *fs, const struct node *node)
 	return node->route->mode & 0222 ? 0 : -EACCES;
 }
 
+/* An editor that may not write to a file may remove it, to put its own in its place. */
+static void note_refusal(struct fs *fs, struct node *node)
+{
+	struct slot *slot = node->route && node->route->save ? draft_slot(fs, node) : NULL;
+	if (slot) {
+		slot->refused_at = clock_now_ms();
+	}
+}
+
 static struct handle *open_handle(struct fs *fs, struct node *node, pid_t pid, bool writes)
 {
 	struct handle *handle = handle_create(fs, node);
@@ -80,6 +89,9 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 		return -ESTALE;
 	}
 	int err = writes ? check_writable(fs, node) : 0;
+	if (err == -EACCES) {
+		note_refusal(fs, node);
+	}
 	if (err == 0 && writes) {
 		err = draft_check(fs, node, pid);
 	}
