@@ -219,6 +219,12 @@ int http_submit(struct http *http, const struct http_request *request, struct ht
 	return 0;
 }
 
+void http_urge(struct http *http, struct http_call *call, int64_t deadline)
+{
+	atomic_store(&call->urged, deadline);
+	curl_multi_wakeup(http->multi);
+}
+
 void http_cancel(struct http *http, struct http_call *call)
 {
 	atomic_store(&call->cancelled, true);

@@ -111,7 +111,8 @@ struct http_request {
 	bool once;                    /* never repeated, whatever the answer (but for a 401) */
 	bool safe;                    /* changes nothing, whatever its method: repeated as a GET */
 	bool secret;                  /* its body may hold one: sent where nothing of it stays */
-	bool background;              /* waits while others want the connections */
+	bool background;              /* nobody waits for it: goes last, and is given up with -EBUSY
+				       * where the server's rate limit leaves no room for it */
 	const struct http_sink *sink; /* NULL: the body is collected */
 	/* Asynchronous only. Runs on the engine's thread; the answer is the
 	 * engine's and ends with the call (steal its body to keep it). */
@@ -135,6 +136,9 @@ void http_destroy(struct http *http);
  * NULL; it is set before `done` can run, and valid until `done` has returned. A GET never shares an
  * answer that was asked for before a request that may change something ended. */
 int http_submit(struct http *http, const struct http_request *request, struct http_call **ret_call);
+/* Somebody waits, until this deadline, for what was submitted as background: it is that no longer.
+ * While `call` is valid. */
+void http_urge(struct http *http, struct http_call *call, int64_t deadline);
 /* `done` comes later, on the engine's thread: with -ECANCELED unless an end was already under
  * way. Others that share the request are not concerned. */
 void http_cancel(struct http *http, struct http_call *call);

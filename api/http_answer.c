@@ -1,5 +1,6 @@
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -9,6 +10,8 @@
 
 /* A server that asks for more than this is taken to have asked for this. */
 #define ASKED_MAX_S 86400
+/* One in so many of the server's limit is kept for those who wait. */
+#define LIMIT_KEPT 4
 
 static const char *header_of(CURL *easy, const char *name)
 {
@@ -70,6 +73,31 @@ static int64_t asked_delay(CURL *easy, long status)
 	return text ? parse_seconds(text) : asked;
 }
 
+static long number_of(CURL *easy, const char *name, long missing)
+{
+	const char *text = header_of(easy, name);
+	return text && isdigit((unsigned char)*text) ? strtol(text, NULL, 10) : missing;
+}
+
+/* Notes how long the server's limit leaves no room for what nobody waits for. The other requests
+ * under way may not be counted in it yet. */
+static void note_limit(const struct http_flight *flight)
+{
+	struct http *http = flight->http;
+	const char *reset = header_of(flight->easy, "X-RateLimit-Reset");
+	long left = number_of(flight->easy, "X-RateLimit-Remaining", LONG_MAX);
+	long kept = number_of(flight->easy, "X-RateLimit-Limit", 0) / LIMIT_KEPT;
+	long others = (long)http->active - 1;
+	int64_t wait = flight->last.retry_after;
+	if (reset && left - others <= kept && parse_seconds(reset) > wait) {
+		wait = parse_seconds(reset);
+	}
+	int64_t until = clock_now_ms() + wait;
+	if (wait > 0 && until > http->scarce_until) {
+		http->scarce_until = until;
+	}
+}
+
 static bool is_json_type(const char *type)
 {
 	size_t len = strcspn(type, ";");
@@ -104,6 +132,9 @@ void http_answer_take(struct http_flight *flight, long status)
 				   : flight->in.first == '{' || flight->in.first == '[';
 	last->retry_after = asked_delay(flight->easy, status);
 	take_request_id(flight->easy, last);
+	if (!flight->upload) {
+		note_limit(flight);
+	}
 	last->body = flight->in.out;
 	flight->in.out = (struct strbuf){ 0 };
 }

@@ -88,13 +88,21 @@ static void sweep_calls(struct http_flight *flight, int64_t now)
 
 	for (call = flight->calls; call; call = next) {
 		next = call->next;
+		int64_t urged = atomic_exchange(&call->urged, 0);
+		if (urged) {
+			flight->background = false;
+			call->deadline = urged;
+		}
 		if (atomic_load(&call->cancelled)) {
 			http_call_end(call, -ECANCELED);
 		} else if (is_over(call, now)) {
 			http_call_end(call, http_flight_expired(flight, now));
 		}
 	}
-	if (!flight->calls) {
+	if (flight->background && flight->state != HTTP_ACTIVE &&
+		now < flight->http->scarce_until) {
+		http_flight_end(flight, -EBUSY);
+	} else if (!flight->calls) {
 		http_flight_end(flight, 0);
 	}
 }
@@ -168,9 +176,11 @@ static void schedule(struct http *http)
 	if (http->multiplexed && room < STREAMS_MAX) {
 		room = STREAMS_MAX;
 	}
-	/* One place stays free, so that who comes next need not wait for the background. */
+	/* One place stays free, so that who comes next need not wait for the background. Of streams
+	 * it takes no more than of connections. */
+	size_t most = http->max_connections;
 	if (start_queued(http, false, room)) {
-		start_queued(http, true, room > 1 ? room - 1 : 1);
+		start_queued(http, true, most > 1 ? most - 1 : 1);
 	}
 	start_uploads(http);
 }

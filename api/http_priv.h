@@ -63,6 +63,7 @@ struct http_call {
 	struct http_flight *flight;
 	int64_t deadline;
 	bool background;
+	_Atomic int64_t urged; /* the deadline of who waits for it now; 0: nobody came */
 	atomic_bool cancelled;
 	void (*done)(struct http_answer *answer, void *arg);
 	void *arg;
@@ -138,8 +139,9 @@ struct http {
 	size_t max_connections;
 	size_t max_answer;
 	struct rate rate;
-	int64_t rated_until; /* no attempt may start before; 0: they may */
-	struct auth *auth;   /* borrowed */
+	int64_t rated_until;  /* no attempt may start before; 0: they may */
+	int64_t scarce_until; /* nor one in the background, for the server's limit */
+	struct auth *auth;    /* borrowed */
 	CURLM *multi;
 	CURLSH *share; /* TLS sessions */
 	pthread_t thread;
