@@ -177,6 +177,7 @@ static void document_destroy(struct document *document)
 	free(document->items);
 	table_finish(&document->names);
 	removed_destroy(document);
+	document_drop_refusal(document);
 	free(document->target);
 	free(document->environment);
 	free(document->cluster);

@@ -26,6 +26,7 @@
 struct fs;
 struct op;
 struct document;
+struct fetch;
 struct overlay;
 struct removed;
 struct stage;
@@ -131,6 +132,9 @@ struct document {
 	uint64_t listing;     /* hash of the set of names */
 	uint64_t told;        /* the listing that the kernel may have */
 	bool fetching;
+	struct fetch *background;    /* that fetches it while nobody waits; NULL: none */
+	struct http_answer *refusal; /* what fetching it ahead came to; NULL: no refusal */
+	int64_t ahead_at;        /* when it was fetched ahead (ahead.h); 0: or it was used since */
 	struct removed *removed; /* what this mount removed (overlay.h) */
 	struct op *waiters;      /* a utlist of ops */
 	unsigned small;          /* requests for single parts since small_since */
@@ -183,8 +187,12 @@ bool item_set_part(struct item *item, enum part_kind kind, struct part *part, in
 
 /* Has the kernel forget the names that a document lists, if they have changed. */
 void document_tell(struct document *document);
-/* Fetches without anyone waiting; does nothing while one is under way. */
+/* Has it fetched, unless that is under way. `background`: nobody waits for it, and what goes wrong
+ * is nobody's failure. Otherwise what is under way in the background is so no longer. */
 void document_refresh(struct document *document, bool background);
+/* Takes what a fetch in the background was refused as a failure of now. */
+void document_adopt_refusal(struct document *document);
+void document_drop_refusal(struct document *document);
 /* Forgets how fresh a document, or everything, is. */
 void document_expire(struct document *document);
 void documents_expire(struct fs *fs);

@@ -30,7 +30,8 @@ struct fetch {
 	unsigned pages;
 	int err; /* of the cutting */
 	bool background;
-	bool data; /* the page had its "data" */
+	struct http_call *call; /* under way */
+	bool data;              /* the page had its "data" */
 };
 
 static void fetch_destroy(struct fetch *fetch)
@@ -166,7 +167,7 @@ static enum http_method method_of(const struct document_kind *kind)
 	return kind->question ? HTTP_PUT : HTTP_GET;
 }
 
-/* 0, or -errno: nothing was asked. */
+/* 0, or -errno: nothing was asked. Under the lock. */
 static int page_request(struct fetch *fetch, const char *target)
 {
 	const struct document_kind *kind = fetch->stage->document->kind;
@@ -183,7 +184,7 @@ static int page_request(struct fetch *fetch, const char *target)
 		.done = page_done,
 		.arg = fetch,
 	};
-	return http_submit(engine_of(fetch->stage->document), &request, NULL);
+	return http_submit(engine_of(fetch->stage->document), &request, &fetch->call);
 }
 
 static const struct json_slice no_name = { "\"\"", 2 };
@@ -232,6 +233,34 @@ static int page_verdict(struct fetch *fetch, const struct http_answer *answer)
 	return err == 0 && fetch->pages > PAGES_MAX ? -EBADMSG : err;
 }
 
+/* What happened in the background is nobody's failure; a refusal is kept for who comes next. */
+static void leave(struct document *document, struct http_answer *answer)
+{
+	document->fetching = false;
+	if (!document_is_passing(answer->err)) {
+		document->refusal = calloc(1, sizeof(*document->refusal));
+	}
+	if (document->refusal) {
+		*document->refusal = *answer;
+		answer->body = (struct strbuf){ 0 };
+	}
+}
+
+static void fail(struct fetch *fetch, const struct http_answer *answer)
+{
+	struct document *document = fetch->stage->document;
+	struct check *check = document->fs->check;
+	if (check) {
+		check->status = answer->status;
+		snprintf(check->trouble, sizeof(check->trouble), "%s", answer->trouble);
+	} else if (answer->err != -ECANCELED &&
+		   !(answer->err == -ENOENT && document->kind->optional)) {
+		journal_answer(document->fs->journal, http_method_name(method_of(document->kind)),
+			document->target, answer, NULL);
+	}
+	document_failed(document, fetch->stage->started, answer->err);
+}
+
 static void page_done(struct http_answer *answer, void *arg)
 {
 	struct fetch *fetch = arg;
@@ -242,7 +271,9 @@ static void page_done(struct http_answer *answer, void *arg)
 	fetch->all_before = fetch->all.len;
 	if (err == 0 && fetch->next) {
 		char *next = steal(fetch->next);
+		fs_lock(fs);
 		err = page_request(fetch, next);
+		fs_unlock(fs);
 		free(next);
 		if (err == 0) {
 			return;
@@ -252,15 +283,11 @@ static void page_done(struct http_answer *answer, void *arg)
 	}
 	answer->err = err;
 	fs_lock(fs);
-	if (fs->check) {
-		fs->check->status = answer->status;
-		snprintf(fs->check->trouble, sizeof(fs->check->trouble), "%s", answer->trouble);
-	} else if (err < 0 && err != -ECANCELED && !(err == -ENOENT && document->kind->optional)) {
-		journal_answer(fs->journal, http_method_name(method_of(document->kind)),
-			document->target, answer, NULL);
-	}
-	if (err < 0) {
-		document_failed(document, fetch->stage->started, err);
+	document->background = NULL;
+	if (err < 0 && fetch->background) {
+		leave(document, answer);
+	} else if (err < 0) {
+		fail(fetch, answer);
 	} else if (document->kind->merge) {
 		document->kind->merge(document, steal(fetch->stage));
 	} else {
@@ -289,6 +316,7 @@ static int fetch_pages(struct stage *stage, int64_t deadline, bool background)
 	fetch->deadline = deadline;
 	fetch->background = background;
 	int err = page_request(fetch, document->target);
+	document->background = err == 0 && background ? fetch : NULL;
 	if (err < 0) {
 		fetch->stage = NULL;
 		fetch_destroy(fetch);
@@ -296,23 +324,65 @@ static int fetch_pages(struct stage *stage, int64_t deadline, bool background)
 	return err;
 }
 
-void document_refresh(struct document *document, bool background)
+/* Of a fetch that begins now. */
+static int64_t deadline_of(const struct document *document)
 {
-	struct fs *fs = document->fs;
+	const struct fs *fs = document->fs;
 	int64_t now = clock_now_ms();
-	if (document->fetching) {
-		return;
-	}
 	int64_t patience =
 		fs->check && fs->options->timeout > CHECK_MS ? CHECK_MS : fs->options->timeout;
 	if (can_serve_stale(document, now) && patience > REFRESH_STALE_MS) {
 		patience = REFRESH_STALE_MS;
 	}
+	return now + patience;
+}
+
+void document_urge(struct document *document)
+{
+	struct fetch *fetch = steal(document->background);
+	if (fetch) {
+		fetch->background = false;
+		fetch->deadline = deadline_of(document);
+		http_urge(engine_of(document), fetch->call, fetch->deadline);
+	}
+}
+
+void document_adopt_refusal(struct document *document)
+{
+	if (document->refusal && !document->fetching) {
+		int err = document->refusal->err;
+		journal_answer(document->fs->journal, http_method_name(method_of(document->kind)),
+			document->target, document->refusal, NULL);
+		document_failed(document, fs_moment(document->fs), err);
+	}
+	document_drop_refusal(document);
+}
+
+void document_drop_refusal(struct document *document)
+{
+	struct http_answer *refusal = steal(document->refusal);
+	if (refusal) {
+		http_answer_finish(refusal);
+		free(refusal);
+	}
+}
+
+void document_refresh(struct document *document, bool background)
+{
+	struct fs *fs = document->fs;
+	if (document->fetching) {
+		if (!background) {
+			document_urge(document);
+		}
+		return;
+	}
+	document_drop_refusal(document);
+	int64_t deadline = deadline_of(document);
 	struct stage *stage = stage_create(document);
 	document->fetching = true;
 	int err = !stage                  ? -ENOMEM
-		  : document->kind->fetch ? document->kind->fetch(document, stage, now + patience)
-					  : fetch_pages(stage, now + patience, background);
+		  : document->kind->fetch ? document->kind->fetch(document, stage, deadline)
+					  : fetch_pages(stage, deadline, background);
 	if (err < 0) {
 		stage_destroy(stage);
 		document_failed(document, fs_moment(fs), err);
@@ -363,6 +433,7 @@ void document_fetched(struct document *document, int64_t started, bool complete)
 	document->told = document->listing;
 	ops_wake(&document->waiters);
 	fs_wake(document->fs);
+	ahead_fetched(document);
 }
 
 void document_failed(struct document *document, int64_t started, int err)
@@ -413,7 +484,16 @@ int document_verdict(struct op *op, struct document *document, int64_t now)
 
 int document_need(struct op *op, struct document *document)
 {
-	return document_need_within(op, document, INT64_MAX);
+	bool ahead = document->ahead_at && !op->peek;
+	if (ahead) {
+		ahead_needs(op, document);
+	}
+	int result = document_need_within(op, document, INT64_MAX);
+	/* It is asked for before those that may come after it. */
+	if (!ahead && !op->peek && (result == OP_WAIT || document->fetched_at >= op->began)) {
+		ahead_needs(op, document);
+	}
+	return result;
 }
 
 int document_need_within(struct op *op, struct document *document, int64_t max_age)

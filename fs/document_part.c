@@ -166,6 +166,7 @@ int document_need_part(struct op *op, struct item *item, enum part_kind kind)
 		return document_need(op, document);
 	}
 	if (item->fetching[kind] || document->fetching) {
+		document_urge(document);
 		op->fs->misses++;
 		return op_wait(op, &document->waiters);
 	}

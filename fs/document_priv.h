@@ -9,6 +9,8 @@
 
 /* Failures that say nothing about the resource itself. */
 bool document_is_passing(int err);
+/* Somebody waits for what is under way. */
+void document_urge(struct document *document);
 /* What a failed fetch means for an op that waited for it. */
 int document_verdict(struct op *op, struct document *document, int64_t now);
 

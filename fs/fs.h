@@ -16,6 +16,7 @@
 
 #include "base/strbuf.h"
 #include "base/table.h"
+#include "fs/ahead.h"
 #include "fs/options.h"
 
 struct asked;
@@ -80,6 +81,7 @@ struct fs {
 	int64_t last_moment;        /* lock */
 	struct look look;           /* lock; at a directory */
 	struct look look_by_name;   /* lock; that failed */
+	struct walk walks[WALKS];   /* lock; the latest (ahead.h) */
 	uint64_t next_place;        /* lock; of local names in listings */
 	size_t scratch_bytes;       /* lock; in all local files */
 	pid_t processes[PROCESSES]; /* lock; those whose threads were here last (process.h) */

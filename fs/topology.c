@@ -164,7 +164,7 @@ int topology_verdict(struct op *op, const struct document *document, int err)
 	return err == -ENOENT ? -EIO : err;
 }
 
-struct walk {
+struct sweep {
 	struct op *op;
 	int64_t max_age;
 	int (*visit)(void *arg, struct document *connectors);
@@ -174,29 +174,29 @@ struct walk {
 };
 
 /* Whether a document is at hand; what it lacks is noted. What is denied or gone is nothing's. */
-static bool have(struct walk *walk, struct document *document, int64_t max_age)
+static bool have(struct sweep *sweep, struct document *document, int64_t max_age)
 {
-	int result = document ? document_need_within(walk->op, document, max_age) : -ENOMEM;
-	walk->waits |= result == OP_WAIT;
-	if (result < 0 && result != -EACCES && result != -ENOENT && walk->failure == 0) {
-		walk->failure = result;
+	int result = document ? document_need_within(sweep->op, document, max_age) : -ENOMEM;
+	sweep->waits |= result == OP_WAIT;
+	if (result < 0 && result != -EACCES && result != -ENOENT && sweep->failure == 0) {
+		sweep->failure = result;
 	}
 	return result == 0;
 }
 
-static int walk_clusters(struct walk *walk, const char *environment)
+static int sweep_clusters(struct sweep *sweep, const char *environment)
 {
-	struct fs *fs = walk->op->fs;
+	struct fs *fs = sweep->op->fs;
 	struct document *clusters = document_get(fs, &document_clusters, environment, NULL);
 	int result = 0;
-	if (!have(walk, clusters, INT64_MAX)) {
+	if (!have(sweep, clusters, INT64_MAX)) {
 		return 0;
 	}
 	for (size_t i = 0; i < clusters->count && result == 0; i++) {
 		struct document *connectors = document_get(
 			fs, &document_connectors, environment, clusters->items[i]->name);
-		if (have(walk, connectors, walk->max_age)) {
-			result = walk->visit(walk->arg, connectors);
+		if (have(sweep, connectors, sweep->max_age)) {
+			result = sweep->visit(sweep->arg, connectors);
 		}
 	}
 	return result;
@@ -205,11 +205,11 @@ static int walk_clusters(struct walk *walk, const char *environment)
 int topology_connectors(struct op *op, int64_t max_age,
 	int (*visit)(void *arg, struct document *connectors), void *arg)
 {
-	struct walk walk = { op, max_age, visit, arg, false, 0 };
+	struct sweep sweep = { op, max_age, visit, arg, false, 0 };
 	struct document *environments = document_get(op->fs, &document_environments, NULL, NULL);
 	int result = environments ? document_need(op, environments) : -ENOMEM;
 	for (size_t i = 0; result == 0 && i < environments->count; i++) {
-		result = walk_clusters(&walk, environments->items[i]->name);
+		result = sweep_clusters(&sweep, environments->items[i]->name);
 	}
-	return result != 0 ? result : walk.waits ? OP_WAIT : walk.failure;
+	return result != 0 ? result : sweep.waits ? OP_WAIT : sweep.failure;
 }

@@ -161,6 +161,7 @@ static int prepare(struct op *op, struct node *dir, struct document *document)
 {
 	int64_t valid;
 	tree_reads_on(op, dir);
+	ahead_reads(op, document);
 	if (document) {
 		return document_need(op, document);
 	}
