@@ -134,3 +134,14 @@ def work(emulator, site, mount, process):
     """work(delete_delay=1) mounts with these options and reads `plain`."""
     return lambda **options: Work(emulator, site, mount(emulator, **options), process,
                                   delay=options.get("delete_delay", 2))
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """Of 127.0.0.1: the file of it, which is its own authority, and that of its key."""
+    home = tmp_path_factory.mktemp("tls")
+    harness.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+                "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                "-keyout", home / "key.pem", "-out", home / "cert.pem")
+    return home / "cert.pem", home / "key.pem"

@@ -34,6 +34,8 @@ BUILD = HERE.parent.parent / "build"
 CONNECTFS = os.path.abspath(os.environ.get("CONNECTFS") or BUILD / "connectfs")
 EMULATOR = os.path.abspath(os.environ.get("CONNECT_EMULATOR") or BUILD / "connect-emulator")
 SLOW = float(os.environ.get("CONNECTFS_SLOW") or 1)
+with open(CONNECTFS, "rb") as program:
+    SANITIZED = b"__asan_init" in program.read()
 SUSPICIOUS = re.compile(
     r"\bassert|Assertion|AddressSanitizer|LeakSanitizer|ThreadSanitizer|runtime error:"
     r"|stack smashing|buffer overflow detected|Segmentation|malloc\(\)|free\(\)|double free")

@@ -369,17 +369,6 @@ def test_next_on_another_host(emulator, mount, process):
 # TLS
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    home = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-         "-nodes", "-days", "2", "-subj", "/CN=localhost", "-addext",
-         "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", home / "key.pem", "-out",
-         home / "cert.pem"], check=True, capture_output=True)
-    return home / "cert.pem", home / "key.pem"
-
-
 def test_tls(emulators, mount, process, certificate):
     api = emulators(*samples.EMULATOR, tls=certificate)
     site = samples.site(api)

@@ -4,9 +4,6 @@ import base64
 import errno
 import json
 import os
-import shutil
-import socket
-import subprocess
 
 import pytest
 
@@ -14,6 +11,7 @@ import canonical
 import harness
 import samples
 from harness import fails, poll
+from proxy import NEEDS_NGHTTPX, over_http2
 from work import Work
 
 
@@ -54,15 +52,6 @@ def copies(mounted, needle):
                 left -= len(part)
             count += b"".join(parts).count(needle)
     return count
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory):
-    home = tmp_path_factory.mktemp("tls")
-    harness.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
-                "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
-                "-keyout", home / "key.pem", "-out", home / "cert.pem")
-    return home / "cert.pem", home / "key.pem"
 
 
 @pytest.fixture(params=["http", "https"])
@@ -258,30 +247,15 @@ def test_after_a_question(w):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("nghttpx"), reason="nghttpx is not installed")
+@NEEDS_NGHTTPX
 def test_over_http2(emulators, mount, process, certificate, tmp_path):
     """As the API speaks it: what is sent does not stay in the frames of a connection that does."""
     if os.geteuid() != 0:
         pytest.skip("only root may look into the memory of a process that protects it")
     api = emulators(*samples.EMULATOR, "--key", KEY, "--secret", API_SECRET)
     site = samples.site(api)
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port = one.getsockname()[1]
-    (tmp_path / "nghttpx.conf").write_text("")
-    with open(tmp_path / "errors", "wb") as errors:
-        proxy = subprocess.Popen(
-            ["nghttpx", f"--frontend=127.0.0.1,{port}", f"--backend=127.0.0.1,{api.port}",
-             "--workers=1", f"--conf={tmp_path}/nghttpx.conf", certificate[1], certificate[0]],
-            stderr=errors, env=harness.environment(), preexec_fn=harness.die_with_parent)
-
-    def answers():
-        assert proxy.poll() is None, (tmp_path / "errors").read_text()
-        with socket.socket() as one:
-            return one.connect_ex(("127.0.0.1", port)) == 0
-    try:
-        poll(answers, 5, "a proxy")
-        mounted = mount(api, url=f"https://127.0.0.1:{port}", cacert=certificate[0], env={
+    with over_http2(api, certificate, tmp_path) as url:
+        mounted = mount(api, url=url, cacert=certificate[0], env={
             "LD_BIND_NOW": 1, "CONFLUENT_CLOUD_API_KEY": KEY,
             "CONFLUENT_CLOUD_API_SECRET": API_SECRET})
         w = Work(api, site, mounted, process)
@@ -301,8 +275,6 @@ def test_over_http2(emulators, mount, process, certificate, tmp_path):
         assert {one["headers"]["Via"] for one in api.requests() if one["method"] == "GET"} \
             == {"2 nghttpx"}
         mounted.stop()
-    finally:
-        harness.stop_process(proxy)
 
 
 def test_after_scratch(w):

@@ -395,29 +395,6 @@ def test_several_pages(emulators, mount, process):
         assert len({token.group(1) for token in tokens[1:]}) == pages - 1
 
 
-@pytest.mark.parametrize("connectors", [3, 60])
-def test_a_walk_does_not_cost_requests_for_connectors(emulators, mount, process, connectors):
-    """One request for each list and page; that of the environments was made by the mount."""
-    api = emulators("--environments", 2, "--clusters", 2, "--connectors", connectors)
-    mounted = mount(api)
-    api.clear()
-    files = process.tree(mounted.root)
-    assert len([name for name in files if name.endswith("config.json")]) == 4 * connectors
-    expected = ["/org/v2/organizations?page_size=100",
-                "/connect/v1/custom-connector-plugins?page_size=100",
-                "/connect/v1/custom-connector-runtimes?page_size=100"]
-    for env, clusters in samples.clusters_of(api):
-        expected += [f"/cmk/v2/clusters?environment={env}&page_size=100",
-                     f"/ccpm/v1/plugins?environment={env}&page_size=100"]
-        for cluster in clusters:
-            place = harness.Site(api, env, cluster)
-            expected += [place.base + "?expand=id,info,status", place.plugins]
-    assert len(expected) == 3 + 2 + 2 + 4 + 4
-    assert sorted(api.calls()) == sorted(("GET", path) for path in expected)
-    process.tree(mounted.root)
-    assert len(api.calls()) == len(expected), "a second walk asks nothing"
-
-
 def test_numbers_stay_digit_by_digit(emulator, mount, process):
     env = samples.first_cluster(emulator)[0]
     mounted = mount(emulator)

@@ -138,6 +138,29 @@ def tree(path):
     return found
 
 
+def walk(path):
+    """The relative names of all files, which are read, and {name: errno} of what fails."""
+    names, errors = [], {}
+    for top, directories, files in os.walk(path, onerror=lambda error: errors.update(
+            {os.path.relpath(error.filename, path): errno.errorcode[error.errno]})):
+        directories.sort()
+        for name in files:
+            read(os.path.join(top, name))
+            names.append(os.path.relpath(os.path.join(top, name), path))
+    return names, errors
+
+
+def read_slowly(path, pause):
+    """Reads all files with a pause after each; their number, and the seconds it took."""
+    count, start = 0, time.monotonic()
+    for top, _, files in os.walk(path):
+        for name in files:
+            read(os.path.join(top, name))
+            count += 1
+            time.sleep(pause)
+    return count, time.monotonic() - start
+
+
 class Dirent(ctypes.Structure):
     _fields_ = [("ino", ctypes.c_uint64), ("off", ctypes.c_int64), ("len", ctypes.c_uint16),
                 ("type", ctypes.c_uint8), ("name", ctypes.c_char * 256)]
