@@ -203,19 +203,23 @@ static int judge(struct creation *creation, const struct http_answer *answer)
 		return 0;
 	}
 	int refused = answer->err ? answer->err : -EBADMSG;
-	bool unsure = answer->err == 0 || answer->maybe_done;
+	bool answered = answer->status == 500 &&
+			error_is_from_api(strbuf_str(&answer->body), answer->body.len);
+	bool passing = creation_is_passing(answer) && !answered;
+	/* A gateway does not know what became of it. */
+	bool unsure = answer->err == 0 || answer->maybe_done || (passing && answer->status >= 500);
 	save->undecided |= unsure;
 	if (answer->status == 409 && creation->known.count > 0) {
 		return -EEXIST;
 	}
-	if (!unsure && !save->undecided && !creation->again && !creation_is_passing(answer)) {
+	if (!save->undecided && !creation->again && !passing) {
 		return refused;
 	}
 	int there = look(creation, false);
 	if (there == 1) {
 		return take_found(creation);
 	}
-	return there == 0 && (unsure || creation_is_passing(answer)) ? SAVE_AGAIN : refused;
+	return there == 0 && (unsure || passing) ? SAVE_AGAIN : refused;
 }
 
 static int post(struct creation *creation, const struct strbuf *body)

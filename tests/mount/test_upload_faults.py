@@ -181,6 +181,55 @@ def test_a_create_that_nobody_answers(place):
     assert_created(p)
 
 
+@pytest.mark.parametrize("fault", [
+    {"status": 503}, {"status": 504, "body": "<html>"}, {"drop": True}, {"garbage": True}])
+def test_a_create_that_cannot_be_looked_for(place, fault):
+    """It is not repeated before somebody can tell."""
+    p = place()
+    p.api.fault(**AT["create"], **fault)
+    p.api.fault(**AT["list"], skip=1, times=-1, status=403)
+    with fails(errno.EIO if "garbage" not in fault else errno.EBADMSG):
+        p.process.write(p.archive, CONTENT)
+    assert p.api.calls() == [LIST, ASK, UPLOAD, CREATE, LIST]
+    reason = p.process.read(p.directory / "plugin.json.error").decode()
+    assert "To see whether it was created, the list was asked for" in reason
+    assert "Nobody knows whether it was created" in reason
+    p.api.clear_faults()
+    p.api.clear()
+    p.process.write(p.json, text())
+    assert p.api.calls() == ([LIST] if "garbage" in fault else [LIST, CREATE])
+    assert_created(p)
+
+
+def test_an_error_of_the_api_is_an_answer(place):
+    """Not one that passes."""
+    p = place()
+    p.api.fault(**AT["create"], times=-1, status=500, body={"message": "purple plugins break us"})
+    with fails(errno.EIO):
+        p.process.write(p.archive, CONTENT)
+    assert p.api.calls() == [LIST, ASK, UPLOAD, CREATE]
+    assert_draft(p, "It was not created", "purple plugins break us")
+
+
+@pytest.mark.parametrize("status", [502, 503, 504])
+def test_a_gateway_that_answers_for_it(place, status):
+    """It may have been carried out: the next attempt finds it, and creates no second one."""
+    p = place(timeout_write=1)
+    answer = json.loads(p.api.api(CUSTOM))
+    theirs = {**answer["data"][0], **NEW, "id": "ccp-late00", "display_name": "Tides",
+              "cloud": "AWS"}
+    p.api.fault(**AT["create"], times=-1, status=status, body="<html>busy</html>")
+    with fails(errno.EIO):
+        p.process.write(p.archive, CONTENT)
+    assert "Nobody knows" in p.process.read(p.directory / "plugin.json.error").decode()
+    p.api.clear()
+    p.api.fault(**AT["list"], times=-1, status=200,
+                body={**answer, "data": [*answer["data"], theirs]})
+    p.process.write(p.json, text())
+    assert p.api.calls() == [LIST]
+    assert p.process.readlink(p.directory) == "ccp-late00"
+
+
 def test_another_description_after_a_create_that_nobody_answered(place):
     """It is not taken for what was created of the first one."""
     p = place(timeout_write=1)
