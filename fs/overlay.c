@@ -86,7 +86,8 @@ void overlay_is_known(struct item *item)
 	}
 }
 
-/* Whether the API itself says that an answer is from before the save. */
+/* Whether the API itself says that an answer is from before the save. Its times are whole seconds:
+ * what changed in the same one is taken for somebody else's later change. */
 static bool is_older(const struct part *part, const struct part *saved)
 {
 	struct timespec its, ours;

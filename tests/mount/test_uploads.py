@@ -293,6 +293,42 @@ def test_a_copy_for_each_cloud(place, cloud, command):
     assert p.truth(created(p))["spec"]["cloud"] == cloud
 
 
+def by_program(p, command):
+    """Brings both files, and asserts that one plugin was created of them."""
+    prepared = p.mounted.home / "work" / "tides"
+    p.process.mkdir(prepared)
+    p.process.write(prepared / "plugin.json", text())
+    p.process.write(prepared / "tides.zip", CONTENT)
+    done = harness.run(f"set -e -o pipefail; {command}", shell=True, status=None, S=prepared,
+                       T=p.plugins / "Tides")
+    assert p.api.writes() == [("POST", PRESIGN), ("POST", "/"), CREATE]
+    assert p.uploads()[0]["archive"]["sha256"] == sha256(CONTENT)
+    created(p)
+    return done
+
+
+@pytest.mark.parametrize("command", [
+    "cp -a $S $T", "mv $S $T", "mkdir $T; cp -p $S/* $T",
+    "mkdir $T; dd if=$S/tides.zip of=$T/tides.zip bs=1000; tee $T/plugin.json <$S/plugin.json",
+    "mkdir $T; tar -C $S -cf - . | tar -C $T -xf -",
+    "mkdir $T; tar -C $S -cf - tides.zip plugin.json | tar -C $T -xf -",
+    "cd $S; zip -q ../both plugin.json tides.zip; unzip -q ../both -d $T",
+    "cd $S; zip -q ../both tides.zip plugin.json; unzip -q ../both -d $T",
+    "rsync -a --partial-dir=.partial $S/ $T", "cd $S; mkdir $T; find . -type f | cpio -pd $T",
+    "mkdir $T; cp $S/plugin.json $T; curl -sS -o $T/tides.zip file://$S/tides.zip",
+    "python3 -c 'import shutil, sys; shutil.copytree(*sys.argv[1:])' $S $T"])
+def test_programs(place, command):
+    assert by_program(place(), command).status == 0
+
+
+@pytest.mark.parametrize("command", [
+    "mkdir $T; install -m 644 $S/plugin.json $S/tides.zip $T", "rsync -a --inplace $S/ $T"])
+def test_programs_that_come_back_to_the_archive(place, command):
+    """It is gone when they set its mode or time by its name, and they say so."""
+    done = by_program(place(), command)
+    assert done.status != 0 and "tides.zip" in done.errors
+
+
 def test_what_the_api_adds_is_left_out(place):
     """A copy of what is shown of another plugin makes a new one."""
     p = place()
