@@ -120,7 +120,6 @@ static int open_node(struct op *op, struct node *node, enum reply_kind kind)
 	}
 	op->fi.fh = (uintptr_t)handle;
 	op->fi.keep_cache = !node->local && node->cached;
-	node->opened = true;
 	op->fi.noflush = !writes;
 	/* What is read is not what was written. */
 	op->fi.direct_io = writes && question_is(node);

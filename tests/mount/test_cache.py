@@ -191,6 +191,18 @@ def test_an_open_file_keeps_its_content(work):
     assert w.process.read_fd(fd) == w.text, "their pages do not mix"
 
 
+def test_bytes_come_with_the_first_opening(work):
+    w = work()
+    path = w.connectors / "other" / "config.json"
+    fd = w.process.open(path, os.O_RDONLY)
+    w.mounted.send_signal(signal.SIGSTOP)
+    try:
+        text = w.process.read_fd(fd)
+    finally:
+        w.mounted.send_signal(signal.SIGCONT)
+    assert text == w.site.shown("other")
+
+
 def test_new_and_gone_elsewhere(work):
     w = work(ttl=0.3, ttl_negative=0.3)
     with fails(errno.ENOENT):
