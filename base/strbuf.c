@@ -1,6 +1,7 @@
 #include "base/strbuf.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,7 +63,8 @@ int strbuf_reserve(struct strbuf *sb, size_t extra)
 
 void strbuf_add(struct strbuf *sb, const void *data, size_t len)
 {
-	if (strbuf_reserve(sb, len) < 0) {
+	bool fits = !sb->err && len < sb->size - sb->len;
+	if (!fits && strbuf_reserve(sb, len) < 0) {
 		return;
 	}
 	if (len > 0) {
@@ -79,7 +81,11 @@ void strbuf_adds(struct strbuf *sb, const char *s)
 
 void strbuf_addc(struct strbuf *sb, char c)
 {
-	strbuf_add(sb, &c, 1);
+	bool fits = !sb->err && 1 < sb->size - sb->len;
+	if (fits || strbuf_reserve(sb, 1) == 0) {
+		sb->buf[sb->len++] = c;
+		sb->buf[sb->len] = '\0';
+	}
 }
 
 void strbuf_vaddf(struct strbuf *sb, const char *fmt, va_list ap)

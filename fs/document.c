@@ -132,9 +132,22 @@ void document_remove(struct item *item)
 	drop(item);
 }
 
+static bool is_of(const struct document *document, const struct document_kind *kind,
+	const char *environment, const char *inner, const char *name)
+{
+	const char *its_inner = kind->of_plugin ? document->plugin : document->cluster;
+	return document->kind == kind &&
+	       (kind->variables < 1 || strcmp(document->environment, environment) == 0) &&
+	       (kind->variables < 2 || strcmp(its_inner, inner) == 0) &&
+	       (kind->variables < 3 || strcmp(document->name, name) == 0);
+}
+
 struct document *document_get_named(struct fs *fs, const struct document_kind *kind,
 	const char *environment, const char *inner, const char *name)
 {
+	if (fs->recent && is_of(fs->recent, kind, environment, inner, name)) {
+		return fs->recent;
+	}
 	char *target = kind->variables == 0   ? strdup(kind->target)
 		       : kind->variables == 1 ? url_target(kind->target, environment)
 		       : kind->of_plugin      ? url_target(kind->target, inner, environment)
@@ -147,7 +160,7 @@ struct document *document_get_named(struct fs *fs, const struct document_kind *k
 	HASH_FIND(hh, fs->documents, target, strlen(target), document);
 	if (document) {
 		free(target);
-		return document;
+		return fs->recent = document;
 	}
 	document = calloc(1, sizeof(*document));
 	if (!document) {

@@ -69,6 +69,7 @@ struct fs {
 	struct table nodes;         /* lock; all there are */
 	struct handle *handles;     /* lock; all there are */
 	struct document *documents; /* lock; by target */
+	struct document *recent;    /* lock; the one that was last asked for; NULL: none */
 	struct folder *folders;     /* lock; by key */
 	struct table bases;         /* lock; by inode number (bases.h) */
 	struct op *waiting;         /* lock */
