@@ -121,6 +121,7 @@ int http_create(const struct http_options *options, struct http **ret_http)
 	http->max_connections = options->max_connections > 0 ? options->max_connections : 1;
 	http->max_answer = options->max_answer;
 	http->rate = options->rate;
+	http->forgets = curl_version_info(CURLVERSION_NOW)->version_num < 0x080000;
 	int err = set_url(http, options);
 	if (!err) {
 		err = set_trust(http, options);

@@ -8,6 +8,9 @@
 #define POLL_MAX_MS 60000
 /* Requests at once where one connection carries many. */
 #define STREAMS_MAX (size_t)64
+/* How long nothing may come over a connection that carries several requests before each is looked
+ * at, with a libcurl that forgets some. */
+#define SILENCE_MS 100
 
 /* Whether a new call may be served by the answer to this flight. A flight from before a write
  * could bring what was true before it. */
@@ -224,6 +227,29 @@ static int time_to_next(const struct http *http)
 	return at > now ? (int)(at - now) : 0;
 }
 
+/* Has each request look for what another one of its connection has read of its answer. */
+static void nudge(const struct http *http)
+{
+	const struct http_flight *flight;
+	for (flight = http->flights; flight; flight = flight->next) {
+		if (flight->state == HTTP_ACTIVE && !flight->upload) {
+			curl_easy_pause(flight->easy, CURLPAUSE_RECV);
+			curl_easy_pause(flight->easy, CURLPAUSE_CONT);
+		}
+	}
+}
+
+static void wait_for_more(struct http *http)
+{
+	int ready = 0, ms = time_to_next(http);
+	bool watched = http->forgets && http->multiplexed && http->active > 1;
+	int most = watched && ms > SILENCE_MS ? SILENCE_MS : ms;
+	curl_multi_poll(http->multi, NULL, 0, most, &ready);
+	if (watched && ready == 0) {
+		nudge(http);
+	}
+}
+
 void *http_loop(void *arg)
 {
 	struct http *http = arg;
@@ -235,7 +261,7 @@ void *http_loop(void *arg)
 		schedule(http);
 		curl_multi_perform(http->multi, &running);
 		if (!collect(http)) {
-			curl_multi_poll(http->multi, NULL, 0, time_to_next(http), NULL);
+			wait_for_more(http);
 		}
 	}
 	http_end_all(http);

@@ -157,7 +157,10 @@ struct http {
 	size_t active;    /* attempts under way, without the uploads */
 	size_t uploading; /* uploads under way */
 	bool multiplexed; /* the last answer came over HTTP/2 */
-	uint64_t writes;  /* requests that may have changed something and have ended */
+	/* libcurl before 8.0: an answer that it reads while it serves another request of the same
+	 * connection may wait for ever. */
+	bool forgets;
+	uint64_t writes; /* requests that may have changed something and have ended */
 
 	_Atomic uint64_t requests, retries, errors, connections, bytes;
 };
