@@ -390,12 +390,12 @@ static int lookup_literal(struct op *op, struct node *dir, const char *name,
 	int64_t ms = op->fs->options->ttl[TTL_TOPOLOGY];
 	int result = lookup_directory(dir, name, route, NULL, ms, ms, found);
 	struct document *listing = result == 0 ? tree_listing(op->fs, found->node) : NULL;
-	if (listing && listing->ahead_at && !op->peek) {
-		ahead_needs(op, listing);
-	}
 	if (listing) {
 		/* Who wants its time and links asks, and waits for its listing. */
 		found->attr_ms = document_ttl_left(listing, clock_now_ms());
+		if (found->attr_ms > 0 && listing->ahead_at && !op->peek) {
+			ahead_needs(op, listing);
+		}
 	}
 	return result;
 }

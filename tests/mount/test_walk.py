@@ -129,13 +129,15 @@ def test_an_edit_session_opens_no_connection(emulator, site, mount, process):
 
 
 # Fetching ahead. A walk that waits for the third cluster is one even where its first steps took
-# longer than a program's do.
+# longer than a program's do; and it is not slow where answers are believed for long.
+
+KEPT = {"ttl": 600, "ttl_status": 600}
 
 
 def test_a_walk_fetches_ahead(emulators, mount, processes):
     """The next few of each kind, and no more, while the answer for one is awaited."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 12, "--connectors", 2)
-    mounted = mount(api, max_connections=5, timeout=60)
+    mounted = mount(api, max_connections=5, timeout=60, **KEPT)
     api.clear()
     hang(api, sites[2:3])
     walk = processes().start("tree", mounted / "environments")
@@ -155,7 +157,7 @@ def test_a_walk_fetches_ahead(emulators, mount, processes):
 def test_a_few_at_a_time(emulators, mount, processes):
     """All connections but one; whoever comes meanwhile is served, and what they wait for."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 12, "--connectors", 2)
-    mounted = mount(api, max_connections=5, timeout=60)
+    mounted = mount(api, max_connections=5, timeout=60, **KEPT)
     hang(api, sites[2:])
     walk = processes().start("tree", mounted / "environments")
     poll(lambda: len(under_way(api)) == 4, 10, "four at once")
@@ -176,7 +178,7 @@ def test_over_http2(emulators, mount, processes, certificate, tmp_path):
     """One connection carries as many at once as there may be connections, but one."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 16, "--connectors", 2)
     with over_http2(api, certificate, tmp_path) as url:
-        mounted = mount(api, url=url, cacert=certificate[0], timeout=60)
+        mounted = mount(api, url=url, cacert=certificate[0], timeout=60, **KEPT)
         hang(api, sites[2:])
         walk = processes().start("tree", mounted / "environments")
         poll(lambda: len(under_way(api)) == 7, 10, "seven at once")
@@ -195,7 +197,7 @@ def test_over_http2(emulators, mount, processes, certificate, tmp_path):
 def test_over_several_environments(emulators, mount, processes, read, order):
     """Those of the next environments are fetched ahead, however a program goes through them."""
     api, sites = account(emulators, "--environments", 6, "--clusters", 1, "--connectors", 2)
-    mounted = mount(api, max_connections=3, timeout=60)
+    mounted = mount(api, max_connections=3, timeout=60, **KEPT)
     hang(api, [sites[order[2]]])
     walk = processes().start(
         "system", f"/bin/bash -c '{read.format(mounted.root)}' >/dev/null")
@@ -215,7 +217,7 @@ def test_sorted_by_whom(emulators, mount, processes):
     for name in names:
         api.control("POST", "clusters", {"environment": env, "id": name, "display_name": name})
     sites = [harness.Site(api, env, name) for name in sorted(names)]
-    mounted = mount(api, max_connections=4, timeout=60)
+    mounted = mount(api, max_connections=4, timeout=60, **KEPT)
     hang(api, sites[2:3])
     walk = processes().start("tree", mounted / "environments")
     poll(lambda: len(bulks(api)) >= 6, 10, "three ahead of the third")
@@ -324,7 +326,7 @@ def with_limit(api, path, left):
 def test_no_more_than_the_limit_leaves_room_for(emulators, mount, processes, left):
     """A quarter of it is for those who wait; they are served all the same."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
-    mounted = mount(api, timeout=60)
+    mounted = mount(api, timeout=60, **KEPT)
     for site in sites[:2]:
         with_limit(api, bulk(site), left)
         with_limit(api, site.plugins, left)
@@ -345,7 +347,7 @@ def test_no_more_than_the_limit_leaves_room_for(emulators, mount, processes, lef
 def test_a_cluster_that_is_denied(emulators, mount, processes):
     """Refused ahead, it is the walk that meets it: one request, one line in the log."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
-    mounted = mount(api, timeout=60, ttl_negative=60)
+    mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
     denied = sites[4]
     api.settings(deny=[f"/{denied.cluster}/connectors$"])
     hang(api, sites[2:3])
@@ -366,7 +368,7 @@ def test_a_cluster_that_is_denied(emulators, mount, processes):
 def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
     """What was refused ahead of a walk is not what others get."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
-    mounted = mount(api, timeout=60, ttl_negative=60)
+    mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
     api.settings(deny=[f"/{sites[4].cluster}/connectors$"])
     hang(api, sites[2:3])
     walk = processes().start("walk", mounted / "environments")
@@ -384,7 +386,7 @@ def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
 def test_an_answer_that_is_none(emulators, mount, processes):
     """What fails ahead without the API's word is nobody's failure: the walk asks again."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
-    mounted = mount(api, timeout=60)
+    mounted = mount(api, timeout=60, **KEPT)
     api.fault(path=f"/{sites[4].cluster}/connectors$", garbage=True)
     hang(api, sites[2:3])
     walk = processes().start("walk", mounted / "environments")
