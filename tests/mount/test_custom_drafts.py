@@ -2,15 +2,14 @@
 
 import errno
 import json
-import os
 import re
 
 import pytest
 
 import harness
 from harness import fails, hold, poll
-from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, NEW, PRESIGN, PRESIGN_ENVIRONMENT,
-                     WEATHER, Place, archive, in_environment, sha256)
+from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, NEW, PRESIGN, WEATHER, Place,
+                     archive, in_environment)
 
 MEMBERS = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
 VERSION = {"spec": {"connector_classes": [

@@ -19,7 +19,8 @@ NEW = {"connector_class": "com.example.connect.tides.TidesSource", "connector_ty
 ASK, UPLOAD, CREATE = ("POST", PRESIGN), ("POST", "/"), ("POST", CUSTOM)
 CONTENT = archive()
 AT = {"list": {"method": "GET", "path": f"{CUSTOM}$"}, "ask": {"method": "POST", "path": PRESIGN},
-      "upload": {"method": "POST", "path": "^/$"}, "create": {"method": "POST", "path": f"{CUSTOM}$"}}
+      "upload": {"method": "POST", "path": "^/$"},
+      "create": {"method": "POST", "path": f"{CUSTOM}$"}}
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 import harness
-from harness import elapse, fails, hold, poll
-from uploads import (CCPM, CUSTOM, ENV, LIST, LIST_ENVIRONMENT, LIST_VERSIONS, PRESIGN,
+from harness import fails, hold, poll
+from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, LIST_ENVIRONMENT, PRESIGN,
                      PRESIGN_ENVIRONMENT, WEATHER, Place, archive, in_environment, sha256)
 
 NEW = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
@@ -343,6 +343,63 @@ def test_what_the_api_adds_is_left_out(place):
         del given[name]
     assert body == given
     created(p, "Copy")
+
+
+# Names
+
+
+def test_a_name_is_used_again(place):
+    """Once its link has gone, by itself or with the plugin."""
+    p = place()
+    made = []
+    for _ in range(3):
+        p.process.mkdir(p.plugins / "Tides")
+        p.process.write(p.plugins / "Tides" / "plugin.json", text())
+        p.process.write(p.plugins / "Tides" / "tides.zip", CONTENT)
+        made.append(created(p))
+        with fails(errno.EEXIST):
+            p.process.mkdir(p.plugins / "Tides")
+        if len(made) < 3:
+            p.process.unlink(p.plugins / "Tides")
+    assert len(set(made)) == 3
+    harness.run("rm", "-r", p.plugins / made[2])
+    assert sorted(p.process.listdir(p.plugins)) == sorted([GATEWAY, LEDGER, *made[:2]])
+    p.process.mkdir(p.plugins / "Tides")
+    assert p.process.listdir(p.plugins / "Tides") == []
+
+
+@pytest.mark.parametrize("how", ["refresh", "SIGHUP"])
+def test_what_drops_the_caches_drops_no_draft(place, how):
+    p = place()
+    p.process.mkdir(p.plugins / "Tides")
+    p.process.write(p.plugins / "Tides" / "plugin.json", text())
+    p.api.clear()
+    if how == "SIGHUP":
+        os.kill(p.mounted.pid, signal.SIGHUP)
+    poll(lambda: (how == "SIGHUP" or p.refresh() is None) and p.process.listdir(p.plugins)
+         and LIST in p.api.calls())
+    assert "Tides" in p.process.listdir(p.plugins)
+    assert p.process.read(p.plugins / "Tides" / "plugin.json") == text()
+    p.process.write(p.plugins / "Tides" / "tides.zip", CONTENT)
+    created(p)
+
+
+def test_many_at_once(place):
+    """Each is made of its own archive."""
+    p = place()
+    prepared = p.mounted.home / "work"
+    contents = {f"Tides {number}": archive(300000, seed=number) for number in range(12)}
+    for name, content in contents.items():
+        p.process.mkdir(prepared / name)
+        p.process.write(prepared / name / "plugin.json", text())
+        p.process.write(prepared / name / "tides.zip", content)
+    harness.run(f"printf '%s\\n' {prepared}/Tides* | "
+                f"xargs -d '\\n' -P 6 -I {{}} cp -r {{}} {p.plugins}/", shell=True)
+    assert len(p.api.writes()) == 3 * len(contents)
+    for name, content in contents.items():
+        made = p.truth(p.process.readlink(p.plugins / name))
+        assert made["spec"]["display_name"] == name
+        assert made["archive"]["sha256"] == sha256(content)
 
 
 # Refusals

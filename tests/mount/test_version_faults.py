@@ -10,8 +10,8 @@ import pytest
 
 import harness
 from harness import fails, poll
-from uploads import (CCPM, CUSTOM, ENV, LEDGER, LIST_ENVIRONMENT, LIST_VERSIONS, OLD, PRESIGN,
-                     PRESIGN_ENVIRONMENT, WEATHER, Place, archive, in_environment, sha256)
+from uploads import (CCPM, CUSTOM, LEDGER, LIST_ENVIRONMENT, LIST_VERSIONS, OLD, PRESIGN,
+                     PRESIGN_ENVIRONMENT, WEATHER, Place, archive, sha256)
 
 VERSION = {"spec": {"connector_classes": [
     {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
