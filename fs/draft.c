@@ -137,6 +137,13 @@ int draft_truncate(const struct op *op, struct node *node, pid_t pid, size_t siz
 	return err < 0 ? err : local_truncate(node->local, size);
 }
 
+int draft_store(struct op *op, struct node *node)
+{
+	struct local *local = node->local;
+	local->tried = local->changes;
+	return node->route->store(op, node->parent, local->data ? local->data : "", local->size);
+}
+
 void draft_opened(struct fs *fs, struct node *node, pid_t pid)
 {
 	if (!node->local) {

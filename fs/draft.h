@@ -27,6 +27,8 @@ int draft_check(struct fs *fs, struct node *node, pid_t pid);
  */
 int draft_begin(const struct op *op, struct node *node, pid_t pid);
 int draft_truncate(const struct op *op, struct node *node, pid_t pid, size_t size);
+/* Has a word obeyed that was written; as an op's step returns. */
+int draft_store(struct op *op, struct node *node);
 /* Somebody has opened a file to write: a draft's grace time waits until it is closed. */
 void draft_opened(struct fs *fs, struct node *node, pid_t pid);
 /* Once nobody has it open to write any more, one that was not sent has the grace time. */

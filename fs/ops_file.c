@@ -221,9 +221,7 @@ static int commit(struct op *op, struct handle *handle)
 		return archive_commit(op, node, handle->pid);
 	}
 	if (local->role == LOCAL_WORD) {
-		local->tried = local->changes;
-		return node->route->store(
-			op, node->parent, local->data ? local->data : "", local->size);
+		return draft_store(op, node);
 	}
 	if (local->role != LOCAL_DRAFT || local->size == 0) {
 		return 0;

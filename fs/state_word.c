@@ -113,14 +113,13 @@ int state_word_store(struct op *op, struct node *dir, const char *text, size_t l
 	if (len == 0) {
 		return 0;
 	}
-	if (!read_word(text, len, word, sizeof(word))) {
-		return -EINVAL;
-	}
-	if (is_shown_word(word)) {
+	bool read = read_word(text, len, word, sizeof(word));
+	if (read && is_shown_word(word)) {
 		return 0;
 	}
-	bool pause = strcmp(word, "PAUSE") == 0;
-	if (!pause && strcmp(word, "RESUME") != 0) {
+	bool pause = read && strcmp(word, "PAUSE") == 0;
+	if (!pause && !(read && strcmp(word, "RESUME") == 0)) {
+		journal_error(op->fs->journal, "%s: state takes pause or resume", dir->name);
 		return -EINVAL;
 	}
 	struct word_job *job = calloc(1, sizeof(*job));

@@ -1,6 +1,7 @@
 """state: pause and resume."""
 
 import errno
+import os
 
 import pytest
 
@@ -33,6 +34,48 @@ def test_resume(work):
 def test_with_echo(work):
     w = work()
     harness.run(f"echo pause > {w.state}", shell=True)
+    assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))]
+
+
+@pytest.mark.parametrize("shell", ["bash", "sh"])
+def test_echo_hears_of_a_wrong_word(work, shell):
+    w = work()
+    result = harness.run(shell, "-c", f"echo puase > {w.state}", status=None)
+    assert result.status != 0 and "error" in result.errors, result
+    assert w.api.writes() == []
+    assert [line.split(" ", 1)[1] for line in w.errors()] == [
+        "plain: state takes pause or resume"]
+
+
+def test_echo_hears_of_a_refusal(work):
+    w = work()
+    w.api.fault(method="PUT", path="/pause$", status=403)
+    result = harness.run(f"echo pause > {w.state}", shell=True, status=1)
+    assert "Permission denied" in result.errors
+    assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))]
+    assert w.site.get("plain")["state"] == "RUNNING"
+
+
+def test_a_line_is_obeyed_once(work):
+    """By the write that brings it; fsync and close have nothing left to send."""
+    w = work()
+    fd = w.process.open(w.state, os.O_WRONLY | os.O_TRUNC)
+    assert w.process.write_some(fd, b"pause\n") == len("pause\n")
+    assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))]
+    w.process.fsync(fd)
+    w.process.close(fd)
+    assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))]
+    assert w.process.read(w.state) == b"PAUSED\n"
+
+
+def test_what_is_truncated_after_it_was_written(work):
+    """As busybox vi saves: until then something of the longer word is left."""
+    w = work()
+    fd = w.process.open(w.state, os.O_WRONLY)
+    w.process.write_some(fd, b"pause\n")
+    w.process.ftruncate(fd, len("pause\n"))
+    assert w.api.writes() == []
+    w.process.close(fd)
     assert w.api.writes() == [("PUT", w.site.of("plain", "/pause"))]
 
 
