@@ -280,7 +280,7 @@ def test_the_brake_counts_all_kinds(place):
 @pytest.mark.parametrize("cloud", ["AWS", "AZURE", "GCP"])
 def test_no_ticket_is_told(place, cloud):
     """Whoever has a presigned URL or its form may upload: neither is in a log or a message."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.process.write(p.json, text(cloud=cloud))
     p.api.fault(path="^/$|^/azure/|^/gcp/", times=-1, status=500,
                 body="<Error><Message>purple</Message></Error>")

@@ -143,7 +143,7 @@ def test_another_one_of_that_name(place):
 ])
 def test_refused(place, where, fault, number, word):
     """Both files stay; the next attempt takes the upload that there is."""
-    p = place(timeout=1, timeout_write=2)
+    p = place(timeout=2, timeout_write=2)
     p.api.fault(**AT[where], times=-1, **fault)
     with fails(number):
         p.process.write(p.archive, CONTENT)
@@ -159,16 +159,16 @@ def test_refused(place, where, fault, number, word):
 
 @pytest.mark.parametrize("where", ["ask", "upload", "list"])
 def test_no_answer_in_time(place, where):
-    p = place(timeout=1, timeout_write=1, upload_timeout=1)
+    p = place(timeout=2, timeout_write=2, upload_timeout=2)
     p.api.fault(**AT[where], times=-1, hang=True)
-    with harness.takes(at_least=0.9, at_most=4), fails(errno.ETIMEDOUT):
+    with harness.takes(at_least=1.9, at_most=6), fails(errno.ETIMEDOUT):
         p.process.write(p.archive, CONTENT)
     assert_draft(p)
 
 
 def test_a_create_that_nobody_answers(place):
     """Whether there is one shows later: the next attempt finds it, and creates no second one."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.api.fault(**AT["create"], unanswered="hang")
     with fails(errno.ETIMEDOUT):
         p.process.write(p.archive, CONTENT)
@@ -215,7 +215,7 @@ def test_an_error_of_the_api_is_an_answer(place):
 @pytest.mark.parametrize("status", [502, 503, 504])
 def test_a_gateway_that_answers_for_it(place, status):
     """It may have been carried out: the next attempt finds it, and creates no second one."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     answer = json.loads(p.api.api(CUSTOM))
     theirs = {**answer["data"][0], **NEW, "id": "ccp-late00", "display_name": "Tides",
               "cloud": "AWS"}
@@ -233,7 +233,7 @@ def test_a_gateway_that_answers_for_it(place, status):
 
 def test_another_description_after_a_create_that_nobody_answered(place):
     """It is not taken for what was created of the first one."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.api.fault(**AT["create"], unanswered="hang")
     with fails(errno.ETIMEDOUT):
         p.process.write(p.archive, CONTENT)
@@ -253,7 +253,7 @@ def test_another_description_after_a_create_that_nobody_answered(place):
 
 def test_another_archive_after_a_create_that_nobody_answered(place):
     """What was created is not made of it: it stays until somebody has decided."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.api.fault(**AT["create"], unanswered="hang")
     with fails(errno.ETIMEDOUT):
         p.process.write(p.archive, CONTENT)
@@ -287,7 +287,7 @@ def test_the_upload_tells_which_one_it_is(place):
 
 def test_a_plugin_without_an_archive(place):
     """The same for a plugin of an environment."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.process.mkdir(p.local / "Local")
     p.api.fault(method="POST", path=f"{CCPM}$", unanswered="hang")
     with fails(errno.ETIMEDOUT):
@@ -350,7 +350,7 @@ def test_a_writer_that_is_killed_while_it_waits(place, processes):
 
 def test_a_create_that_was_sent_goes_on(place, processes):
     p = place()
-    p.api.fault(**AT["create"], delay_ms=1000)
+    p.api.fault(**AT["create"], delay_ms=3000)
     writer = processes()
     call = writer.start("write", p.archive, CONTENT)
     poll(lambda: CREATE in p.api.calls())
@@ -380,7 +380,7 @@ def test_the_end_gives_an_upload_up(place, processes, number):
 def test_a_description_that_is_corrected_meanwhile(place, processes):
     """It waits for the create, and becomes a change of what was created."""
     p = place()
-    p.api.fault(**AT["upload"], delay_ms=1000)
+    p.api.fault(**AT["upload"], delay_ms=3000)
     writer = processes()
     call = writer.start("write", p.archive, CONTENT)
     poll(lambda: UPLOAD in p.api.calls())
@@ -396,7 +396,7 @@ def test_a_description_that_is_corrected_meanwhile(place, processes):
 
 def test_a_description_that_is_corrected_while_it_is_refused(place, processes):
     p = place()
-    p.api.fault(**AT["create"], status=400, delay_ms=1000, body={"message": "not today"})
+    p.api.fault(**AT["create"], status=400, delay_ms=3000, body={"message": "not today"})
     writer = processes()
     call = writer.start("write", p.archive, CONTENT)
     poll(lambda: CREATE in p.api.calls())
@@ -412,7 +412,7 @@ def test_a_description_that_is_corrected_while_it_is_refused(place, processes):
 def test_an_archive_that_changes_meanwhile(place, processes):
     """What was uploaded is what was there when it began; the newer one is uploaded after it."""
     p = place()
-    p.api.fault(**AT["upload"], delay_ms=1000)
+    p.api.fault(**AT["upload"], delay_ms=3000)
     writer = processes()
     call = writer.start("write", p.archive, CONTENT)
     poll(lambda: UPLOAD in p.api.calls())
@@ -428,7 +428,7 @@ def test_an_archive_that_changes_meanwhile(place, processes):
 
 def test_removed_while_it_is_made(place, processes):
     p = place()
-    p.api.fault(**AT["upload"], delay_ms=1000)
+    p.api.fault(**AT["upload"], delay_ms=3000)
     writer = processes()
     call = writer.start("write", p.archive, CONTENT)
     poll(lambda: UPLOAD in p.api.calls())
@@ -454,7 +454,7 @@ thread.join()
 
 def test_who_closes_while_another_call_sends(place, processes):
     """Waits for the same upload, however long that takes."""
-    p = place(timeout_write=1)
+    p = place(timeout_write=2)
     p.process.unlink(p.json)
     p.process.write(p.archive, CONTENT)
     p.process.write(p.json, b"")
