@@ -1,5 +1,6 @@
 """Walks over whole accounts: what they ask for, what is fetched ahead of them, what they cost."""
 
+import collections
 import json
 import re
 
@@ -95,9 +96,14 @@ def test_the_budget(emulators, mount, walk, connectors):
 
 @pytest.fixture
 def full_account(emulators):
-    """The sample account, and all that a walk over it asks for: environments, clusters, plugins of
-    three kinds, versions."""
+    """The sample account with one more cluster, two in each environment, and all that a walk over it
+    asks for: environments, clusters, plugins of three kinds, versions."""
     api, sites = account(emulators)
+    api.control("POST", "clusters", {
+        "environment": sites[-1].env, "id": "lkc-second", "display_name": "second"})
+    sites.append(harness.Site(api, sites[-1].env, "lkc-second"))
+    assert len(sites) == 4 == 2 * len({site.env for site in sites})
+    api.clear()
     paths = ["/org/v2/environments?page_size=100", *ORGANIZATION, *below_environments(sites)]
     paths += [f"{uploads.CCPM}/{one['id']}/versions?environment={one['environment']}"
               for one in api.control("GET", "plugins") if one["kind"] == "CustomConnectPlugin"]
@@ -345,7 +351,7 @@ def test_no_more_than_the_limit_leaves_room_for(emulators, mount, processes, lef
 
 
 def test_a_cluster_that_is_denied(emulators, mount, processes):
-    """Refused ahead, it is the walk that meets it: one request, one line in the log."""
+    """Refused ahead, it is the walk that meets it, and nobody is told before that."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
     mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
     denied = sites[4]
@@ -360,9 +366,30 @@ def test_a_cluster_that_is_denied(emulators, mount, processes):
     names, errors = walk.result()
     assert len([name for name in names if name.endswith("config.json")]) == 10
     assert errors == {f"{denied.env}/clusters/{denied.cluster}/connectors": "EACCES"}
-    assert bulks(api).count(bulk(denied)) == 1
     told = processes().read(mounted / ".connectfs" / "errors").decode().splitlines()
-    assert len([line for line in told if denied.base in line and "403" in line]) == 1
+    assert {denied.base in line and "status 403" in line for line in told} == {True}
+
+
+def test_the_same_requests_without_it(emulators, mount, processes):
+    """Whatever an account refuses, a walk asks for just as much of everything as one that has
+    nothing fetched ahead, and the log has just as much of it."""
+    api, sites = account(emulators, "--environments", 5, "--clusters", 4, "--connectors", 2)
+    for number, status in ((2, 403), (3, 403), (6, 400), (13, 403), (15, 400), (19, 403)):
+        api.fault(path=f"/{sites[number].cluster}/connectors$", times=-1, status=status)
+    asked, told = [], []
+    for connections in (1, 8):
+        mounted = mount(api, max_connections=connections, **KEPT)
+        process = processes()
+        api.clear()
+        for env in process.listdir(mounted / "environments"):
+            process.listdir(mounted / "environments" / env / "clusters")
+        for site in sites:
+            process.lstat(mounted.connectors(site))
+        asked.append(collections.Counter(gets(api)))
+        told.append(collections.Counter(re.findall("GET .*: status [0-9]*", mounted.log())))
+    assert asked[0] == asked[1]
+    assert {asked[0][bulk(site)] for site in sites} == {1}
+    assert told[0] == told[1] and sum(told[0].values()) == 6
 
 
 def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
