@@ -23,6 +23,15 @@ static bool copy_target(struct http_flight *flight, const struct http_request *r
 	return flight->target && flight->url;
 }
 
+/* How much of a target says who answers it: one cluster may hang while the others do not. */
+static size_t place_of(const char *target)
+{
+	static const char clusters[] = "/clusters/";
+	const char *found = strstr(target, clusters);
+	const char *end = found ? found + strlen(clusters) : target;
+	return (size_t)(end - target) + strcspn(end, found ? "/?" : "?");
+}
+
 struct http_flight *http_flight_new(struct http *http, const struct http_request *request)
 {
 	struct http_flight *flight = calloc(1, sizeof(*flight));
@@ -52,6 +61,7 @@ struct http_flight *http_flight_new(struct http *http, const struct http_request
 		free(flight);
 		return NULL;
 	}
+	flight->place = place_of(flight->target);
 	if (flight->body) {
 		memcpy(flight->body, request->body, request->body_len);
 		flight->body[request->body_len] = '\0';

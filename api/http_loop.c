@@ -144,8 +144,43 @@ static bool is_within_rate(struct http *http)
 	return wait == 0;
 }
 
-/* Starts the queued flights of one kind while there is room. True: none is left. */
-static bool start_queued(struct http *http, bool background, size_t room)
+/* Attempts at once, whatever the options say. */
+#define ACTIVE_MAX 256
+
+/* The attempts under way. */
+struct busy {
+	const struct http_flight *flights[ACTIVE_MAX];
+	size_t count;
+};
+
+static bool is_of_same_place(const struct http_flight *a, const struct http_flight *b)
+{
+	return a->place == b->place && memcmp(a->target, b->target, a->place) == 0;
+}
+
+/* Whether a flight's place has its share of the room: one that hangs leaves some to the others. */
+static bool is_crowded(const struct busy *busy, const struct http_flight *flight, size_t room)
+{
+	size_t share = room > 1 ? room - (room + 3) / 4 : 1, same = 0;
+	for (size_t i = 0; i < busy->count; i++) {
+		same += is_of_same_place(busy->flights[i], flight);
+	}
+	return same >= share;
+}
+
+static void find_busy(const struct http *http, struct busy *busy)
+{
+	const struct http_flight *flight;
+	busy->count = 0;
+	for (flight = http->flights; flight && busy->count < ACTIVE_MAX; flight = flight->next) {
+		if (flight->state == HTTP_ACTIVE && !flight->upload) {
+			busy->flights[busy->count++] = flight;
+		}
+	}
+}
+
+/* Starts the queued flights of one kind while there is room. True: none is left that could. */
+static bool start_queued(struct http *http, struct busy *busy, bool background, size_t room)
 {
 	struct http_flight *flight;
 	http->rated_until = 0;
@@ -154,10 +189,17 @@ static bool start_queued(struct http *http, bool background, size_t room)
 			flight->upload) {
 			continue;
 		}
-		if (http->active >= room || !is_within_rate(http)) {
+		if (http->active >= room || busy->count == ACTIVE_MAX) {
+			return false;
+		}
+		if (is_crowded(busy, flight, room)) {
+			continue;
+		}
+		if (!is_within_rate(http)) {
 			return false;
 		}
 		http_attempt_start(flight);
+		busy->flights[busy->count++] = flight;
 	}
 	return true;
 }
@@ -179,11 +221,13 @@ static void schedule(struct http *http)
 	if (http->multiplexed && room < STREAMS_MAX) {
 		room = STREAMS_MAX;
 	}
+	struct busy busy;
+	find_busy(http, &busy);
 	/* One place stays free, so that who comes next need not wait for the background. Of streams
 	 * it takes no more than of connections. */
 	size_t most = http->max_connections;
-	if (start_queued(http, false, room)) {
-		start_queued(http, true, most > 1 ? most - 1 : 1);
+	if (start_queued(http, &busy, false, room)) {
+		start_queued(http, &busy, true, most > 1 ? most - 1 : 1);
 	}
 	start_uploads(http);
 }

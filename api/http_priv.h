@@ -86,6 +86,7 @@ struct http_flight {
 
 	enum http_method method;
 	char *target; /* owned; of an upload, without the query */
+	size_t place; /* so many of its bytes say which cluster it is about, or else its path */
 	char *body;   /* owned, wiped; NULL: none */
 	size_t body_len;
 	const char *accept; /* a constant */
