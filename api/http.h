@@ -72,6 +72,11 @@ struct http_answer {
 };
 
 void http_answer_finish(struct http_answer *answer);
+/* Of one that is no success: whether the trouble may pass, so that another attempt may do better:
+ * that of a gateway, of a limit, or of the way there. */
+bool http_answer_is_passing(const struct http_answer *answer);
+/* Whether it is a 500 in the API's own words: what was asked for has failed. */
+bool http_answer_is_failure(const struct http_answer *answer);
 
 static inline void http_answer_cleanup(struct http_answer *answer)
 {

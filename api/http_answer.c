@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "api/error.h"
 #include "api/http_priv.h"
 #include "base/clock.h"
 
@@ -137,4 +138,17 @@ void http_answer_take(struct http_flight *flight, long status)
 	}
 	last->body = flight->in.out;
 	flight->in.out = (struct strbuf){ 0 };
+}
+
+bool http_answer_is_passing(const struct http_answer *answer)
+{
+	return answer->status ? error_is_transient(answer->status)
+			      : answer->err != -EPROTO && answer->err != -ECANCELED &&
+					answer->err != -EINVAL && answer->err != -ENOMEM;
+}
+
+bool http_answer_is_failure(const struct http_answer *answer)
+{
+	return answer->status == 500 &&
+	       error_is_from_api(strbuf_str(&answer->body), answer->body.len);
 }

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "api/plugin.h"
 #include "api/url.h"
 #include "base/cleanup.h"
@@ -190,8 +189,9 @@ static int take_found(struct creation *creation)
 }
 
 /* 0, SAVE_AGAIN, or -errno. */
-static int judge(struct creation *creation, const struct http_answer *answer)
+static int judge(void *arg, struct http_answer *answer)
 {
+	struct creation *creation = arg;
 	struct save *save = creation->save;
 	struct json_slice value;
 	bool read = answer->err == 0 &&
@@ -203,9 +203,7 @@ static int judge(struct creation *creation, const struct http_answer *answer)
 		return 0;
 	}
 	int refused = answer->err ? answer->err : -EBADMSG;
-	bool answered = answer->status == 500 &&
-			error_is_from_api(strbuf_str(&answer->body), answer->body.len);
-	bool passing = creation_is_passing(answer) && !answered;
+	bool passing = http_answer_is_passing(answer) && !http_answer_is_failure(answer);
 	/* A gateway does not know what became of it. */
 	bool unsure = answer->err == 0 || answer->maybe_done || (passing && answer->status >= 500);
 	save->undecided |= unsure;
@@ -229,27 +227,7 @@ static int post(struct creation *creation, const struct strbuf *body)
 	cleanup(free) char *target = list_target(job->folder);
 	job->deadline = clock_now_ms() + job->fs->options->timeout_write;
 	int err = target ? creation_given_up(creation) : -ENOMEM;
-	for (unsigned tries = 1; err == 0; tries++) {
-		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
-		job_may_send(job, HTTP_POST, target);
-		job_request(job, HTTP_POST, target, body, &answer, NULL);
-		err = judge(creation, &answer);
-		if (err == 0) {
-			break;
-		}
-		if (err == SAVE_AGAIN && job_pause(job, tries, &answer)) {
-			err = 0;
-			continue;
-		}
-		if (err == SAVE_AGAIN) {
-			err = answer.err ? answer.err : -EBADMSG;
-		}
-		save_explain(save,
-			save->undecided ? "Nobody knows whether it was created"
-					: "It was not created",
-			&answer);
-	}
-	return err;
+	return err < 0 ? err : save_post(save, target, body, judge, creation);
 }
 
 /* Where an archive belongs: into its own cloud, or its plugin's. -EINVAL: that is none. */

@@ -30,8 +30,6 @@ struct creation {
  * -errno with the reason in save->why; -EINTR: it was given up. */
 int creation_upload(struct creation *creation);
 
-/* Whether it may be worth another attempt. */
-bool creation_is_passing(const struct http_answer *answer);
 /* -EINTR with the reason where nobody wants it any more, else 0. */
 int creation_given_up(struct creation *creation);
 

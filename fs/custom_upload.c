@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "fs/custom_priv.h"
@@ -15,13 +14,6 @@
 #define BODY_BYTES  ((size_t)1 << 20)
 #define FIELDS_MAX  32
 #define UPLOADS_MAX 3 /* of one archive, to one URL */
-
-bool creation_is_passing(const struct http_answer *answer)
-{
-	return answer->status ? error_is_transient(answer->status)
-			      : answer->err != -EPROTO && answer->err != -ECANCELED &&
-					answer->err != -EINVAL && answer->err != -ENOMEM;
-}
 
 int creation_given_up(struct creation *creation)
 {
@@ -84,7 +76,7 @@ static int presign(struct creation *creation, struct ticket *ret_ticket)
 		if (err == 0) {
 			break;
 		}
-		if (creation_is_passing(&ret_ticket->answer) &&
+		if (http_answer_is_passing(&ret_ticket->answer) &&
 			job_pause(job, tries, &ret_ticket->answer)) {
 			err = 0;
 			continue;
@@ -183,7 +175,7 @@ static int send_archive(struct creation *creation, const struct ticket *ticket, 
 		if (first && has_expired(&answer)) {
 			return SAVE_AGAIN;
 		}
-		if (tries < UPLOADS_MAX && creation_is_passing(&answer) &&
+		if (tries < UPLOADS_MAX && http_answer_is_passing(&answer) &&
 			job_pause(job, tries, &answer)) {
 			err = 0;
 			continue;

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -58,12 +57,8 @@ static int look(struct alter *alter)
 /* Another request is under way, the API is busy, or nobody has answered. */
 static bool is_passing(const struct http_answer *answer)
 {
-	if (answer->status) {
-		bool answered = answer->status == 500 &&
-				error_is_from_api(strbuf_str(&answer->body), answer->body.len);
-		return answer->status == 409 || (error_is_transient(answer->status) && !answered);
-	}
-	return answer->err != -EPROTO && answer->err != -ECANCELED;
+	return (http_answer_is_passing(answer) && !http_answer_is_failure(answer)) ||
+	       answer->status == 409;
 }
 
 /* One attempt. Whether it may have been taken without an answer that says so goes to

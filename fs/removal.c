@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -88,8 +87,7 @@ static int removal_run(struct job *job)
 		}
 		journal_answer(job->fs->journal, "DELETE", target, &answer, NULL);
 		job->change.undecided |= answer.maybe_done;
-		bool passing = answer.status ? error_is_transient(answer.status)
-					     : err != -EPROTO && err != -ECANCELED;
+		bool passing = http_answer_is_passing(&answer);
 		int same = !passing || !job_pause(job, tries, &answer) ? -ECANCELED
 			   : kind->id                                  ? is_same(removal, target)
 								       : is_there(removal, target);

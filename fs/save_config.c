@@ -245,8 +245,9 @@ static int look(struct save *save, bool maybe_done)
 }
 
 /* 0, SAVE_AGAIN, or -errno. */
-static int judge_post(struct save *save, struct http_answer *answer)
+static int judge_post(void *arg, struct http_answer *answer)
 {
+	struct save *save = arg;
 	struct json_slice value;
 	if (answer->err == 0 &&
 		json_check(strbuf_str(&answer->body), answer->body.len, &value, NULL) == 0 &&
@@ -303,22 +304,9 @@ static int create(struct save *save)
 	create_body(save, &sending, &body);
 	err = err < 0 ? err : body.err;
 	note_settings(save, &(struct config){ 0 }, (struct json_slice){ NULL, 0 });
-	for (unsigned tries = 1; err == 0 && job_may_send(job, HTTP_POST, target); tries++) {
-		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
-		job_request(job, HTTP_POST, target, &body, &answer, &save->hidden);
-		err = judge_post(save, &answer);
-		if (err == 0) {
-			note_created(save);
-			break;
-		}
-		if (err == SAVE_AGAIN && job_pause(job, tries, &answer)) {
-			err = 0;
-			continue;
-		}
-		if (err == SAVE_AGAIN) {
-			err = answer.err ? answer.err : -EBADMSG;
-		}
-		save_explain(save, "The connector was not created", &answer);
+	err = err < 0 ? err : save_post(save, target, &body, judge_post, save);
+	if (err == 0 && job->change.sent) {
+		note_created(save);
 	}
 	strbuf_wipe(&body);
 	return err;

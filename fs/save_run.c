@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/error.h"
 #include "base/cleanup.h"
 #include "fs/fs.h"
 #include "fs/host_lock.h"
@@ -97,12 +96,8 @@ int save_judge(struct save *save, struct http_answer *answer)
 		return 0;
 	}
 	save->undecided |= answer->maybe_done;
-	bool answered = answer->status == 500 &&
-			error_is_from_api(strbuf_str(&answer->body), answer->body.len);
-	bool passing =
-		answer->status
-			? (error_is_transient(answer->status) || answer->status == 409) && !answered
-			: answer->err != -EPROTO && answer->err != -ECANCELED;
+	bool passing = (http_answer_is_passing(answer) && !http_answer_is_failure(answer)) ||
+		       answer->status == 409;
 	if (passing || answer->maybe_done) {
 		return SAVE_AGAIN;
 	}
@@ -160,6 +155,29 @@ static int update(struct save *save)
 			return answer.err ? answer.err : -EBADMSG;
 		}
 	}
+}
+
+int save_post(struct save *save, const char *target, const struct strbuf *body,
+	int (*judge)(void *arg, struct http_answer *answer), void *arg)
+{
+	struct job *job = &save->job;
+	for (unsigned tries = 1; job_may_send(job, HTTP_POST, target); tries++) {
+		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
+		job_request(job, HTTP_POST, target, body, &answer, &save->hidden);
+		int err = judge(arg, &answer);
+		if (err == 0) {
+			return 0;
+		}
+		if (err == SAVE_AGAIN && job_pause(job, tries, &answer)) {
+			continue;
+		}
+		save_explain(save,
+			save->undecided ? "Nobody knows whether it was created"
+					: "It was not created",
+			&answer);
+		return err != SAVE_AGAIN ? err : answer.err ? answer.err : -EBADMSG;
+	}
+	return 0;
 }
 
 int save_run(struct job *job)

@@ -76,6 +76,10 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 int save_run(struct job *job);
 /* What the answer to an update comes to. 0, SAVE_AGAIN, or -errno and explained. */
 int save_judge(struct save *save, struct http_answer *answer);
+/* A create: POSTs, again as long as `judge` answers SAVE_AGAIN. 0 (in a dry run without one), or
+ * -errno and explained. */
+int save_post(struct save *save, const char *target, const struct strbuf *body,
+	int (*judge)(void *arg, struct http_answer *answer), void *arg);
 /* For a person: what an answer that is an error said. */
 void save_explain(struct save *save, const char *what, const struct http_answer *answer);
 /* With -o validate: asks the plugin whether the settings are valid

@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "fs/fs.h"
@@ -99,8 +98,7 @@ int save_validate(struct save *save, const struct config *settings)
 			err = judge(save, &answer);
 			break;
 		}
-		bool passing = answer.status ? error_is_transient(answer.status)
-					     : err != -EPROTO && err != -ECANCELED;
+		bool passing = http_answer_is_passing(&answer);
 		if (passing && job_pause(job, tries, &answer)) {
 			err = 0;
 		} else {

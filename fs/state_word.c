@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "api/cloud.h"
-#include "api/error.h"
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "fs/connectors.h"
@@ -43,9 +42,7 @@ static int word_run(struct job *job)
 			.method = HTTP_PUT, .target = target, .deadline = job->deadline
 		};
 		int err = http_perform(job->fs->http, &request, &answer);
-		bool again = answer.status == 409 ||
-			     (answer.status ? error_is_transient(answer.status)
-					    : err != -EPROTO && err != -ECANCELED);
+		bool again = answer.status == 409 || http_answer_is_passing(&answer);
 		if (err == 0) {
 			return 0;
 		}
