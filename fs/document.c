@@ -139,7 +139,7 @@ static bool is_of(const struct document *document, const struct document_kind *k
 	return document->kind == kind &&
 	       (kind->variables < 1 || strcmp(document->environment, environment) == 0) &&
 	       (kind->variables < 2 || strcmp(its_inner, inner) == 0) &&
-	       (kind->variables < 3 || strcmp(document->name, name) == 0);
+	       (kind->variables < 3 || (name && strcmp(document->name, name) == 0));
 }
 
 struct document *document_get_named(struct fs *fs, const struct document_kind *kind,
