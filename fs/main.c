@@ -16,6 +16,7 @@
 #include "api/url.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "fs/channel.h"
 #include "fs/control.h"
 #include "fs/demo.h"
 #include "fs/fs.h"
@@ -264,6 +265,8 @@ static int mount_session(struct program *program)
 	} else if (fuse_session_mount(program->session, options->mountpoint) != 0) {
 		strbuf_addf(&program->why, "%s: cannot be mounted", options->mountpoint);
 		err = -EIO;
+	} else {
+		err = channel_set_up(program->session);
 	}
 	fuse_opt_free_args(&args);
 	return err;

@@ -161,10 +161,9 @@ def test_the_others_go_on(trial, way, number):
         assert t.process.read(t.hanging.files("tasks.json")[0])
 
 
-@pytest.mark.parametrize("way", [listings, different_requests], ids=lambda way: way.__name__)
+@pytest.mark.parametrize("way", [different_files, listings, different_requests],
+                         ids=lambda way: way.__name__)
 def test_each_gives_up_at_its_deadline(trial, way):
-    """All at the same time. (Names of one directory the kernel lets be looked up only one after
-    the other.)"""
     t = trial(timeout=int(3 * harness.SLOW))
     t.start(*way(t))
     with takes(at_most=10):

@@ -1,0 +1,11 @@
+/* The mount's channel to the kernel. */
+#ifndef FS_CHANNEL_H
+#define FS_CHANNEL_H
+
+struct fuse_session;
+
+/* Of a session that is mounted, before its loop: lets the kernel look for several names of a
+ * directory at a time, which libfuse 3.14 wants and then forgets to say. 0 or -errno. */
+int channel_set_up(struct fuse_session *session);
+
+#endif
