@@ -100,19 +100,18 @@ int control_deleted(
 	for (unsigned n = 0; result == 0; n++) {
 		struct strbuf text = STRBUF_INIT((size_t)4 << 20);
 		struct strbuf file = STRBUF_INIT(LINE_BYTES);
-		char *name;
-		if (journal_deleted_at(op->fs->journal, n, &name, &text) < 0) {
+		if (journal_deleted_at(op->fs->journal, n, &file, &text) < 0) {
+			strbuf_finish(&file);
 			strbuf_finish(&text);
 			break;
 		}
-		strbuf_addf(&file, "%s.json", name);
+		strbuf_adds(&file, ".json");
 		char *encoded = name_encode(strbuf_str(&file));
 		if (encoded) {
 			struct child child = { encoded, NULL, strbuf_str(&text), text.len };
 			result = visit(arg, &child);
 		}
 		free(encoded);
-		free(name);
 		strbuf_finish(&file);
 		strbuf_wipe(&text);
 	}

@@ -19,6 +19,7 @@
 
 struct deleted {
 	char *name;
+	char *place;
 	char *text;
 	size_t len;
 };
@@ -101,6 +102,7 @@ struct journal *journal_create(void)
 static void deleted_finish(struct deleted *deleted)
 {
 	free(deleted->name);
+	free(deleted->place);
 	free(deleted->text);
 }
 
@@ -259,17 +261,32 @@ void journal_answer(struct journal *journal, const char *method, const char *tar
 	strbuf_finish(&status);
 }
 
-void journal_deleted(struct journal *journal, const char *name, const char *text, size_t len)
+/* Whether two bear one name, in places of their own. */
+static bool shares_name(const struct journal *journal, const struct deleted *deleted)
 {
-	struct deleted fresh = { strdup(name), malloc(len + 1), len };
-	if (!fresh.name || !fresh.text) {
+	for (unsigned i = 0; i < journal->deleted_count; i++) {
+		if (&journal->deleted[i] != deleted &&
+			strcmp(journal->deleted[i].name, deleted->name) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
+void journal_deleted(
+	struct journal *journal, const char *name, const char *place, const char *text, size_t len)
+{
+	struct deleted fresh = { strdup(name), strdup(place), malloc(len + 1), len };
+	if (!fresh.name || !fresh.place || !fresh.text) {
 		deleted_finish(&fresh);
 		return;
 	}
 	memcpy(fresh.text, text, len);
 	pthread_mutex_lock(&journal->lock);
 	unsigned at = 0;
-	while (at < journal->deleted_count && strcmp(journal->deleted[at].name, name) != 0) {
+	while (at < journal->deleted_count &&
+		(strcmp(journal->deleted[at].name, name) != 0 ||
+			strcmp(journal->deleted[at].place, place) != 0)) {
 		at++;
 	}
 	if (at == journal->deleted_count && at == JOURNAL_DELETED) {
@@ -286,17 +303,19 @@ void journal_deleted(struct journal *journal, const char *name, const char *text
 }
 
 int journal_deleted_at(
-	struct journal *journal, unsigned n, char **ret_name, struct strbuf *ret_text)
+	struct journal *journal, unsigned n, struct strbuf *ret_name, struct strbuf *ret_text)
 {
 	int err = -ENOENT;
 	pthread_mutex_lock(&journal->lock);
 	if (n < journal->deleted_count) {
-		char *name = strdup(journal->deleted[n].name);
-		err = name ? 0 : -ENOMEM;
-		if (name) {
-			strbuf_add(ret_text, journal->deleted[n].text, journal->deleted[n].len);
-			*ret_name = name;
+		const struct deleted *deleted = &journal->deleted[n];
+		bool shared = shares_name(journal, deleted);
+		strbuf_adds(ret_name, deleted->name);
+		if (shared) {
+			strbuf_addf(ret_name, " (%s)", deleted->place);
 		}
+		strbuf_add(ret_text, deleted->text, deleted->len);
+		err = 0;
 	}
 	pthread_mutex_unlock(&journal->lock);
 	return err;

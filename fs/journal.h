@@ -53,8 +53,9 @@ void journal_explain(struct journal *journal, const struct http_answer *answer, 
 void journal_change(struct journal *journal, const char *what, enum http_method method,
 	const char *target, const char *settings);
 
-/* Keeps the last shown configuration of what was removed. */
-void journal_deleted(struct journal *journal, const char *name, const char *text, size_t len);
+/* Keeps the last shown configuration of what was removed; names are unique in a place. */
+void journal_deleted(
+	struct journal *journal, const char *name, const char *place, const char *text, size_t len);
 
 /* All errors, a line each, the newest last. */
 void journal_errors(struct journal *journal, struct strbuf *out);
@@ -63,9 +64,9 @@ void journal_changes(struct journal *journal, struct strbuf *out);
 /* The newest error line, "" for none. */
 void journal_last_error(struct journal *journal, struct strbuf *out);
 uint64_t journal_error_count(struct journal *journal);
-/* The n-th kept removal, the oldest first: its name (to be freed) and text; false: no more. The
- * name of an older one that bears the same name is no longer kept. */
+/* The n-th kept removal, the oldest first: appends its name, with the place behind it where others
+ * bear the name, and its text. -ENOENT: no more. */
 int journal_deleted_at(
-	struct journal *journal, unsigned n, char **ret_name, struct strbuf *ret_text);
+	struct journal *journal, unsigned n, struct strbuf *ret_name, struct strbuf *ret_text);
 
 #endif

@@ -115,8 +115,9 @@ static void forget(struct removal *removal)
 		struct strbuf text = STRBUF_INIT(VIEW_BYTES);
 		if (item->parts[route->part] &&
 			route->render(item->parts[route->part], &text) == 0) {
-			journal_deleted(
-				folder->fs->journal, folder->name, strbuf_str(&text), text.len);
+			journal_deleted(folder->fs->journal, folder->name,
+				folder->cluster ? folder->cluster : "", strbuf_str(&text),
+				text.len);
 		}
 		strbuf_wipe(&text);
 		overlay_removed(item, removal->id);

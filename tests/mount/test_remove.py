@@ -91,6 +91,21 @@ def test_what_was_removed_can_be_read(work):
     assert w.process.stat(path).st_size == len(w.text)
 
 
+def test_one_name_removed_in_several_clusters(emulators, mount, process):
+    api = emulators("--environments", 1, "--clusters", 3, "--connectors", 2)
+    mounted = mount(api)
+    (environment, clusters), = api.account().items()
+    shown = {}
+    for cluster in clusters:
+        connectors = mounted / "environments" / environment / "clusters" / cluster / "connectors"
+        shown[cluster] = process.read(connectors / "connector-000001" / "config.json")
+        harness.run("rm", "-r", connectors / "connector-000001")
+    assert len(set(shown.values())) == 3
+    deleted = mounted / ".connectfs" / "deleted"
+    assert {name: process.read(deleted / name) for name in process.listdir(deleted)} == {
+        f"connector-000001 ({cluster}).json": text for cluster, text in shown.items()}
+
+
 def test_created_again(work):
     w = work()
     harness.run("rm", "-r", w.directory)
