@@ -135,6 +135,8 @@ void op_run(struct op *op)
 	int result = op->step(op);
 	if (result == OP_WAIT) {
 		watch(op);
+	} else {
+		unlink_op(op);
 	}
 	fs_unlock(fs);
 	if (result != OP_WAIT) {

@@ -195,7 +195,8 @@ static int sweep_clusters(struct sweep *sweep, const char *environment)
 	for (size_t i = 0; i < clusters->count && result == 0; i++) {
 		struct document *connectors = document_get(
 			fs, &document_connectors, environment, clusters->items[i]->name);
-		if (have(sweep, connectors, sweep->max_age)) {
+		/* An op that waits is not answered before it was woken. */
+		if (have(sweep, connectors, sweep->max_age) && !sweep->waits) {
 			result = sweep->visit(sweep->arg, connectors);
 		}
 	}

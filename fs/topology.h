@@ -25,8 +25,8 @@ int topology_verdict(struct op *op, const struct document *document, int err);
 
 /*
  * Calls back with the connectors of every cluster that the key may use, each asked for within
- * max_age (milliseconds; at most its TTL), all at once. It is called for those at hand also where
- * others must be waited for, or cannot be had. 0, OP_WAIT, -errno (some are missing), or what the
+ * max_age (milliseconds; at most its TTL), all at once: with none behind one that must be waited
+ * for, but also where others cannot be had. 0, OP_WAIT, -errno (some are missing), or what the
  * visitor ended the walk with.
  */
 int topology_connectors(struct op *op, int64_t max_age,

@@ -57,6 +57,17 @@ def test_all_of_them(account, mount, process):
     assert len(account.calls()) == len(bulks(account))
 
 
+def test_a_cluster_that_is_waited_for(emulators, mount, process):
+    """Nothing behind it is listed before it is at hand, however much that is."""
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 400)
+    mounted = mount(api)
+    (env, (slow, quick)), = samples.clusters_of(api)
+    ids = ids_of(api)
+    process.listdir(mounted / "environments" / env / "clusters" / quick / "connectors")
+    api.fault(method="GET", path=f"/{slow}/connectors$", delay_ms=300)
+    assert sorted(process.listdir(mounted / "by-id")) == sorted(ids)
+
+
 def test_directly(account, mount, process):
     """A cold mount asks for what it needs to know where an id is."""
     name, path = list(ids_of(account).items())[-1]
