@@ -151,11 +151,12 @@ void journal_error(struct journal *journal, const char *fmt, ...)
 		strbuf_reset(&line);
 		strbuf_adds(&line, "(an error too long to show)");
 	}
-	for (char *at = line.buf; at && *at; at++) {
-		if (*at == '\n') {
-			*at = ' ';
+	for (size_t i = 0; i < line.len; i++) {
+		if (line.buf[i] == '\n') {
+			line.buf[i] = i + 1 < line.len ? ' ' : '\0';
 		}
 	}
+	line.len = strlen(strbuf_str(&line));
 	struct strbuf clean = STRBUF_INIT(4 * LINE_BYTES);
 	log_clean(strbuf_str(&line), line.len, false, &clean);
 	log_warn("%s", strbuf_str(&clean));

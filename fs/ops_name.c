@@ -9,6 +9,7 @@
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
+#include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/name.h"
 #include "fs/node.h"
@@ -133,10 +134,10 @@ static int make_folder(struct op *op, const struct route *route)
 {
 	struct fs *fs = op->fs;
 	char *key = name_decode(op->name);
-	if (!key) {
-		return -EINVAL;
-	}
-	if (name_is_unremovable(key)) {
+	if (!key || name_is_unremovable(key)) {
+		journal_error(fs->journal,
+			"mkdir %s: not created: the API could not remove it, or it is not encoded as names here are",
+			op->name);
 		free(key);
 		return -EINVAL;
 	}

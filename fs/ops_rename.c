@@ -9,6 +9,7 @@
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
+#include "fs/journal.h"
 #include "fs/local.h"
 #include "fs/name.h"
 #include "fs/node.h"
@@ -183,6 +184,11 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 static int step_rename(struct op *op)
 {
 	bool local = tree_is_local_dir(op->node), to_local = tree_is_local_dir(op->to_node);
+	if (!local && route_has_folder(route_variable_child(op->node->route))) {
+		journal_error(op->fs->journal,
+			"%s: not renamed: it keeps its name; copy it to a new one and remove it",
+			op->name);
+	}
 	if (!local || !to_local) {
 		return -EPERM;
 	}

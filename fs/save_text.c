@@ -46,7 +46,7 @@ int save_fill_masks(struct config *wanted, const char *name, const struct config
 	}
 	if (missing) {
 		strbuf_adds(why,
-			"\nThe API keeps a masked value only where it has the same setting masked already. "
+			".\nThe API keeps a masked value only where it has the same setting masked already. "
 			"Write the values in, or give them with -o secrets=FILE.");
 	}
 	return missing ? -EINVAL : 0;

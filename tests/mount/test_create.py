@@ -74,6 +74,21 @@ def test_names_that_servers_cannot_delete(shared, name):
     with fails(errno.EINVAL):
         shared.process.mkdir(shared.connectors / name)
     assert shared.api.writes() == []
+    assert ": not created: the API could not remove it" in shared.errors()[-1]
+
+
+def test_a_name_that_is_not_encoded(shared):
+    with fails(errno.EINVAL):
+        shared.process.mkdir(shared.connectors / "per%cent")
+    assert "mkdir per%cent: not created: " in shared.errors()[-1]
+
+
+def test_connectors_keep_their_names(shared):
+    with fails(errno.EPERM):
+        shared.process.rename(shared.connectors / "plain", shared.connectors / "renamed")
+    assert shared.api.writes() == []
+    assert shared.errors()[-1].endswith(
+        "plain: not renamed: it keeps its name; copy it to a new one and remove it")
 
 
 @pytest.mark.parametrize("name", ["a b", "Ünï-cødé_1", "a.,&_+|[]-b", "x" * 64])
