@@ -42,7 +42,7 @@ def lines(text):
 def test_ten_thousand_connectors(emulators, mount, process, tmp_path):
     """A cold walk, backups, refreshes, and what is composed of all of them."""
     api, site = account(emulators, MANY)
-    mounted = mount(api)
+    mounted = mount(api, env=harness.UNFILLED)
     path = mounted.connectors(site)
     peaks = {}
 
@@ -80,7 +80,7 @@ def test_ten_thousand_connectors(emulators, mount, process, tmp_path):
 def test_memory_stays_flat(emulators, mount, process):
     """Every walk asks anew; one in two finds changes."""
     api, site = account(emulators, 300)
-    mounted = mount(api, ttl=0.05, ttl_status=0.05)
+    mounted = mount(api, env=harness.UNFILLED, ttl=0.05, ttl_status=0.05)
     path = mounted.connectors(site)
     names = process.listdir(path)
     settled = 0

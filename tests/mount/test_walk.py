@@ -435,11 +435,12 @@ def test_a_walk_that_outlives_the_states(emulators, mount, processes, connectors
     """At most one bulk request for each TTL that passes, never one for a connector; and no pass
     leaves anything in memory."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 1, "--connectors", connectors)
-    mounted = mount(api, ttl=600, ttl_status=ttl)
+    mounted = mount(api, env=harness.UNFILLED, ttl=600, ttl_status=ttl)
     process, after = processes(), []
     for _ in range(2):
         api.clear()
-        count, seconds = process.read_slowly(mounted.connectors(sites[0]), pause)
+        walk = process.start("read_slowly", mounted.connectors(sites[0]), pause)
+        count, seconds = walk.result(within=300)
         assert count == 4 * connectors
         periods = 1 + seconds / ttl
         paths = gets(api)
