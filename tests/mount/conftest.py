@@ -108,6 +108,12 @@ def emulator(emulators):
 
 
 @pytest.fixture
+def sample_account(emulators):
+    """That of the demo; nothing provisions for long."""
+    return emulators("--provisioning", 0)
+
+
+@pytest.fixture
 def site(emulator):
     """A cluster with the connectors that samples.py describes."""
     return samples.site(emulator)

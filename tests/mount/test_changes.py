@@ -2,7 +2,6 @@
 
 import errno
 import json
-import re
 import shutil
 import signal
 import subprocess
@@ -11,16 +10,7 @@ import canonical
 import harness
 import samples
 from harness import fails, hold, poll
-
-STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.M)
-
-
-def changes(w):
-    """The audit trail, without the times that every entry begins with."""
-    text = w.process.read(w.mounted / ".connectfs" / "changes").decode()
-    entries = [line for line in text.splitlines() if not line.startswith(" ")]
-    assert all(STAMP.match(line) for line in entries), text
-    return STAMP.sub("", text)
+from work import changes
 
 
 def entry(w, action, outcome, request, *settings, name="plain"):

@@ -21,16 +21,11 @@ OWN = {"cloud.environment", "cloud.provider", "connector.crn", "confluent.custom
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def work(api, mount, process):
+def work(sample_account, mount, process):
     """work(dry_run=True): a mount with these options, where the connector has been read."""
-    site = harness.Site(api, uploads.ENV, CLUSTER)
-    return lambda **options: Work(api, site, mount(api, **options), process, NAME)
+    site = harness.Site(sample_account, uploads.ENV, CLUSTER)
+    return lambda **options: Work(sample_account, site, mount(sample_account, **options), process,
+                                  NAME)
 
 
 @pytest.fixture

@@ -8,12 +8,10 @@ import pytest
 
 import harness
 from harness import fails, hold, poll
-from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, NEW, PRESIGN, WEATHER, Place,
-                     archive, in_environment)
+from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, NEW, PRESIGN, STATIONS, TIDES,
+                     WEATHER, Place, archive, in_environment)
+from work import changes
 
-MEMBERS = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
-VERSION = {"spec": {"connector_classes": [
-    {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
 CONTENT = archive()
 ASK, UPLOAD, CREATE = ("POST", PRESIGN), ("POST", "/"), ("POST", CUSTOM)
 BACKUP = {"vim": [], "vim, by a rename": ["-c", "set backupcopy=no"],
@@ -23,33 +21,21 @@ VIM = ["vim", "-N", "-u", "NONE", "-i", "NONE", "-es"]
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(dry_run=True): a mount with these options, where Tides has nothing yet."""
     def make(**options):
-        p = Place(api, mount(api, **options), process)
+        p = Place(sample_account, mount(sample_account, **options), process)
         p.directory = p.plugins / "Tides"
         p.archive, p.json = p.directory / "tides.zip", p.directory / "plugin.json"
         if not options.get("ro"):
             process.mkdir(p.directory)
-        api.clear()
+        sample_account.clear()
         return p
     return make
 
 
 def text(**members):
-    return (json.dumps({**MEMBERS, **members}, indent=2) + "\n").encode()
-
-
-def changes(p):
-    """The audit trail, without its times."""
-    trail = p.process.read(p.mounted / ".connectfs" / "changes").decode()
-    return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", trail, flags=re.M)
+    return (json.dumps({**TIDES, **members}, indent=2) + "\n").encode()
 
 
 def tides(p):
@@ -72,7 +58,7 @@ def processed(p):
     p.api.settings(processing_ms=600000, processing_reads=1000000)
     p.process.mkdir(p.versions / "2.0.0")
     p.process.write(p.versions / "2.0.0" / "weather.zip", CONTENT)
-    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(VERSION).encode())
+    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(STATIONS).encode())
     name = p.process.readlink(p.versions / "2.0.0")
     p.api.clear()
     return name
@@ -154,9 +140,9 @@ def test_a_plugin_is_edited_while_its_version_is_processed(place, how):
 # Two mounts
 
 
-def test_two_mounts(place, mount, api, processes):
+def test_two_mounts(place, mount, sample_account, processes):
     """Whoever saves second, going out from what is no more, overwrites nothing."""
-    p, q = place(), Place(api, mount(api), processes())
+    p, q = place(), Place(sample_account, mount(sample_account), processes())
     before = p.process.read(p.plugin)
     assert q.process.read(q.plugin) == before
     members = json.loads(before)
@@ -174,9 +160,9 @@ def test_two_mounts(place, mount, api, processes):
     assert q.process.listdir(q.plugin.parent) == ["plugin.json"]
 
 
-def test_two_mounts_create_the_same(place, mount, api, processes):
+def test_two_mounts_create_the_same(place, mount, sample_account, processes):
     """Display names are not unique: each becomes one of its own."""
-    p, q = place(), Place(api, mount(api), processes())
+    p, q = place(), Place(sample_account, mount(sample_account), processes())
     q.process.mkdir(q.plugins / "Tides")
     for one in (p, q):
         one.process.write(one.plugins / "Tides" / "plugin.json", text())
@@ -195,7 +181,7 @@ def test_the_audit_trail(place):
     with fails(errno.EINVAL):
         p.process.write(p.archive, CONTENT)
     members = (f'  cloud: (not set) -> "AWS"\n'
-               f'  connector_class: (not set) -> "{MEMBERS["connector_class"]}"\n'
+               f'  connector_class: (not set) -> "{TIDES["connector_class"]}"\n'
                f'  connector_type: (not set) -> "SOURCE"\n'
                f'  display_name: (not set) -> "Tides"\n')
     assert changes(p) == (
@@ -203,7 +189,7 @@ def test_the_audit_trail(place):
     p.process.write(p.json, text())
     assert changes(p).endswith(f"create Tides: done\n  POST {CUSTOM}\n{members}")
     p.process.mkdir(p.versions / "2.0.0")
-    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(VERSION).encode())
+    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(STATIONS).encode())
     p.process.write(p.versions / "2.0.0" / "weather.zip", CONTENT)
     assert f"create {ENV}/{WEATHER}/2.0.0: done\n  POST {CCPM}/{WEATHER}/versions\n" in changes(p)
 
@@ -217,7 +203,7 @@ def test_dry_run(place):
     p.process.write(p.local / "Local" / "plugin.json", b"{}")
     p.process.mkdir(p.versions / "2.0.0")
     p.process.write(p.versions / "2.0.0" / "weather.zip", CONTENT)
-    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(VERSION).encode())
+    p.process.write(p.versions / "2.0.0" / "version.json", json.dumps(STATIONS).encode())
     assert p.api.writes() == []
     assert sorted(p.process.listdir(p.directory)) == ["plugin.json", "tides.zip"]
     assert p.process.read(p.json) == text()

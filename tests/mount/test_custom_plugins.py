@@ -7,22 +7,15 @@ import os
 
 import pytest
 
-import canonical
 from harness import elapse, fails, hold, poll
-from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, LIST_ENVIRONMENT, LIST_VERSIONS, NEW,
-                     OLD, WEATHER, Place, in_environment)
+from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, LIST_ENVIRONMENT, LIST_VERSIONS,
+                     NEW, OLD, WEATHER, Place, in_environment)
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(ttl_status=1): a mount with these options, and what is in it."""
-    return lambda **options: Place(api, mount(api, **options), process)
+    return lambda **options: Place(sample_account, mount(sample_account, **options), process)
 
 
 # Reading

@@ -4,7 +4,6 @@ import datetime
 import errno
 import json
 import os
-import re
 
 import pytest
 
@@ -13,6 +12,7 @@ import harness
 from harness import fails, hold, poll
 from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, NEW, OLD, WEATHER, Place,
                      in_environment)
+from work import changes
 
 PATCH = "PATCH", f"{CUSTOM}/{GATEWAY}"
 LOOK = "GET", f"{CUSTOM}/{GATEWAY}"
@@ -20,20 +20,14 @@ REFUSAL = {"errors": [{"status": "400", "detail": "the quota of purple plugins i
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(delete_delay=1): a mount with these options, whose first plugin has been read."""
     def make(**options):
-        p = Place(api, mount(api, **options), process)
+        p = Place(sample_account, mount(sample_account, **options), process)
         p.text = process.read(p.plugin)
         p.error, p.rejected = (p.plugin.with_name("plugin.json" + end)
                                for end in (".error", ".rejected"))
-        api.clear()
+        sample_account.clear()
         return p
     return make
 
@@ -59,12 +53,6 @@ def assert_refused(p, text, *words):
 def assert_clean(p):
     assert p.process.listdir(p.plugin.parent) == ["plugin.json"]
     assert p.process.read(p.plugin) == p.shown(f"{CUSTOM}/{GATEWAY}")
-
-
-def changes(p):
-    """The audit trail, without its times."""
-    text = p.process.read(p.mounted / ".connectfs" / "changes").decode()
-    return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", text, flags=re.M)
 
 
 # Saving

@@ -10,26 +10,18 @@ import zipfile
 import pytest
 
 import harness
-from uploads import CUSTOM, PRESIGN, PRESIGN_ENVIRONMENT, Place
+from uploads import CUSTOM, PRESIGN, PRESIGN_ENVIRONMENT, STATIONS, Place
 
 MIB = 1 << 20
 LIMIT = 64 * MIB
 SANITIZED = b"__asan_init" in pathlib.Path(harness.CONNECTFS).read_bytes()
 DESCRIPTION = {"connector_class": "com.example.connect.tides.TidesSource",
                "connector_type": "SOURCE"}
-VERSION = {"spec": {"connector_classes": [
-    {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
-    return lambda **options: Place(api, mount(api, **options), process)
+def place(sample_account, mount, process):
+    return lambda **options: Place(sample_account, mount(sample_account, **options), process)
 
 
 def make_archive(path, size):
@@ -83,7 +75,7 @@ def test_200_mib_that_come_first(place):
     harness.run("rsync", "-a", archive, directory)
     harness.run("cmp", archive, directory / "weather.jar")
     assert p.api.writes() == []
-    p.process.write(directory / "version.json", json.dumps(VERSION).encode())
+    p.process.write(directory / "version.json", json.dumps(STATIONS).encode())
     assert p.api.writes()[0] == ("POST", PRESIGN_ENVIRONMENT)
     assert len(p.api.writes()) == 3
     upload, = p.uploads()

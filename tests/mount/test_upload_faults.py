@@ -5,17 +5,16 @@ import ctypes
 import errno
 import json
 import os
-import re
 import signal
 
 import pytest
 
 import harness
 from harness import fails, poll
-from uploads import (CCPM, CUSTOM, LIST, LIST_ENVIRONMENT, PRESIGN, Place, archive,
-                     sha256)
+from uploads import (CCPM, CUSTOM, LIST, LIST_ENVIRONMENT, PRESIGN, TIDES, Place, archive, sha256,
+                     text)
+from work import changes
 
-NEW = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
 ASK, UPLOAD, CREATE = ("POST", PRESIGN), ("POST", "/"), ("POST", CUSTOM)
 CONTENT = archive()
 AT = {"list": {"method": "GET", "path": f"{CUSTOM}$"}, "ask": {"method": "POST", "path": PRESIGN},
@@ -24,38 +23,23 @@ AT = {"list": {"method": "GET", "path": f"{CUSTOM}$"}, "ask": {"method": "POST",
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(upload_timeout=1): a mount with these options, where Tides lacks its archive alone."""
     def make(**options):
-        p = Place(api, mount(api, **options), process)
+        p = Place(sample_account, mount(sample_account, **options), process)
         p.directory = p.plugins / "Tides"
         p.archive, p.json = p.directory / "tides.zip", p.directory / "plugin.json"
         process.mkdir(p.directory)
         process.write(p.json, text())
-        api.clear()
+        sample_account.clear()
         return p
     return make
-
-
-def text(**members):
-    return json.dumps({**NEW, **members}).encode()
 
 
 def tides(p):
     """The plugins that were made, as the emulator has them."""
     return [one for one in p.api.control("GET", "plugins")
             if one["spec"].get("display_name") == "Tides"]
-
-
-def changes(p):
-    text = p.process.read(p.mounted / ".connectfs" / "changes").decode()
-    return re.sub(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", "", text, flags=re.M)
 
 
 def assert_draft(p, *words):
@@ -217,7 +201,7 @@ def test_a_gateway_that_answers_for_it(place, status):
     """It may have been carried out: the next attempt finds it, and creates no second one."""
     p = place(timeout_write=2)
     answer = json.loads(p.api.api(CUSTOM))
-    theirs = {**answer["data"][0], **NEW, "id": "ccp-late00", "display_name": "Tides",
+    theirs = {**answer["data"][0], **TIDES, "id": "ccp-late00", "display_name": "Tides",
               "cloud": "AWS"}
     p.api.fault(**AT["create"], times=-1, status=status, body="<html>busy</html>")
     with fails(errno.EIO):

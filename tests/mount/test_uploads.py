@@ -10,29 +10,17 @@ import pytest
 import harness
 from harness import fails, hold, poll
 from uploads import (CCPM, CUSTOM, ENV, GATEWAY, LEDGER, LIST, LIST_ENVIRONMENT, PRESIGN,
-                     PRESIGN_ENVIRONMENT, WEATHER, Place, archive, in_environment, sha256)
+                     PRESIGN_ENVIRONMENT, STATIONS, TIDES, WEATHER, Place, archive, in_environment,
+                     sha256, text)
 
-NEW = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
 CREATE = "POST", CUSTOM
-VERSION = {"spec": {"connector_classes": [
-    {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
 CONTENT = archive()
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(upload_timeout=1): a mount with these options, and what is in it."""
-    return lambda **options: Place(api, mount(api, **options), process)
-
-
-def text(**members):
-    return json.dumps({**NEW, **members}).encode()
+    return lambda **options: Place(sample_account, mount(sample_account, **options), process)
 
 
 def source(upload):
@@ -78,7 +66,7 @@ def test_the_description_first(place):
     assert upload["archive"]["sha256"] == sha256(CONTENT)
     assert p.sent()[0] == {"cloud": "AWS", "content_format": "ZIP"}
     assert p.sent()[-1] == {
-        **NEW, "description": "High and low", "display_name": "Tides", "cloud": "AWS",
+        **TIDES, "description": "High and low", "display_name": "Tides", "cloud": "AWS",
         "upload_source": source(upload["id"])}
     identifier = created(p)
     assert p.truth(identifier)["spec"]["display_name"] == "Tides"
@@ -137,14 +125,14 @@ def test_a_plugin_of_an_environment(place):
     p.process.mkdir(directory)
     p.process.write(directory / "tides.zip", CONTENT)
     p.api.clear()
-    p.process.write(directory / "version.json", json.dumps(VERSION).encode())
+    p.process.write(directory / "version.json", json.dumps(STATIONS).encode())
     assert p.api.writes() == [("POST", PRESIGN_ENVIRONMENT), ("POST", "/"),
                               ("POST", f"{CCPM}/{identifier}/versions")]
     upload, = p.uploads()
     assert p.sent()[0] == {
         "cloud": "AWS", "content_format": "ZIP", "environment": {"id": ENV}}
     assert p.sent()[-1] == {"spec": {
-        **VERSION["spec"], "version": "1.0.0", "environment": {"id": ENV},
+        **STATIONS["spec"], "version": "1.0.0", "environment": {"id": ENV},
         "upload_source": source(upload["id"])}}
     version = p.process.readlink(directory)
     poll(lambda: json.loads(p.process.read(directory / "version.json"))["status"]["phase"]
@@ -158,7 +146,7 @@ def test_a_damaged_archive_fails(place):
     p = place(ttl_status=0.2)
     directory = p.versions / "2.0.0"
     p.process.mkdir(directory)
-    p.process.write(directory / "version.json", json.dumps(VERSION).encode())
+    p.process.write(directory / "version.json", json.dumps(STATIONS).encode())
     p.process.write(directory / "weather.zip", b"XX" + CONTENT[2:])
     status = {}
 
@@ -202,7 +190,7 @@ def prepare(p, order):
     """A plugin of an environment with a version, as somebody has prepared it."""
     prepared = p.mounted.home / "work" / "tides"
     files = {"plugin.json": b'{"spec": {"description": "High and low"}}',
-             "versions/1.0.0/version.json": json.dumps(VERSION).encode(),
+             "versions/1.0.0/version.json": json.dumps(STATIONS).encode(),
              "versions/1.0.0/tides.zip": CONTENT}
     p.process.makedirs(prepared / "versions" / "1.0.0")
     for name in order:

@@ -11,11 +11,9 @@ import pytest
 import harness
 from harness import fails, poll
 from uploads import (CCPM, CUSTOM, LEDGER, LIST_ENVIRONMENT, LIST_VERSIONS, OLD, PRESIGN,
-                     PRESIGN_ENVIRONMENT, WEATHER, Place, archive, sha256)
+                     PRESIGN_ENVIRONMENT, STATIONS, WEATHER, Place, archive, sha256)
 
-VERSION = {"spec": {"connector_classes": [
-    {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
-TEXT = json.dumps(VERSION).encode()
+TEXT = json.dumps(STATIONS).encode()
 CONTENT = archive()
 LARGE = archive(8 << 20)
 MADE = f"{CCPM}/{WEATHER}/versions"
@@ -26,22 +24,16 @@ AT = {"list": {"method": "GET", "path": f"{MADE}$"},
 
 
 @pytest.fixture
-def api(emulators):
-    """The sample account."""
-    return emulators("--provisioning", 0)
-
-
-@pytest.fixture
-def place(api, mount, process):
+def place(sample_account, mount, process):
     """place(upload_timeout=1): a mount with these options, where 2.0.0 lacks its archive alone."""
     def make(**options):
-        p = Place(api, mount(api, **options), process)
+        p = Place(sample_account, mount(sample_account, **options), process)
         p.directory = p.versions / "2.0.0"
         p.archive, p.json = p.directory / "weather.zip", p.directory / "version.json"
         p.error = p.directory / "version.json.error"
         process.mkdir(p.directory)
         process.write(p.json, TEXT)
-        api.clear()
+        sample_account.clear()
         return p
     return make
 

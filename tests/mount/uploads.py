@@ -17,6 +17,11 @@ GATEWAY, LEDGER, WEATHER = "ccp-4r7k2p", "ccp-9mz0dq", "ccp-w2x6jh"
 OLD, NEW = "ver-1c8n5q", "ver-6f3t9z"
 ENV = "env-3k9dpz"
 
+# Descriptions of new ones: what nothing else tells.
+TIDES = {"connector_class": "com.example.connect.tides.TidesSource", "connector_type": "SOURCE"}
+STATIONS = {"spec": {"connector_classes": [
+    {"class_name": "com.example.connect.weather.StationSource", "type": "SOURCE"}]}}
+
 
 def in_environment(path, env=ENV):
     return f"{path}?environment={env}"
@@ -33,6 +38,11 @@ def archive(size=5000, seed=1):
     with zipfile.ZipFile(out, "w") as file:
         file.writestr("lib/plugin.jar", random.Random(seed).randbytes(size))
     return out.getvalue()
+
+
+def text(**members):
+    """The description of a new plugin."""
+    return json.dumps({**TIDES, **members}).encode()
 
 
 def sha256(content):

@@ -1,8 +1,19 @@
 """A connector that a test works on."""
 
 import json
+import re
 
 import canonical
+
+STAMP = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ ", re.M)
+
+
+def changes(w):
+    """The audit trail, without the times that every entry begins with."""
+    text = w.process.read(w.mounted / ".connectfs" / "changes").decode()
+    entries = [line for line in text.splitlines() if not line.startswith(" ")]
+    assert all(STAMP.match(line) for line in entries), text
+    return STAMP.sub("", text)
 
 
 class Work:
