@@ -100,3 +100,11 @@ unsigned arrival_times(struct arrival *arrival)
 	pthread_mutex_unlock(&arrival->lock);
 	return times;
 }
+
+void assert_arrival(struct arrival *arrival, int err)
+{
+	assert_true(arrival_wait(arrival));
+	assert_int_equal(arrival_times(arrival), 1);
+	assert_int_equal(arrival->answer.err, err);
+	arrival_finish(arrival);
+}

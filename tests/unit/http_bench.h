@@ -53,5 +53,7 @@ void arrival_done(struct http_answer *answer, void *arg);
 /* Waits for it; false after ten seconds. */
 bool arrival_wait(struct arrival *arrival);
 unsigned arrival_times(struct arrival *arrival);
+/* It comes, once, with that error; ends it. */
+void assert_arrival(struct arrival *arrival, int err);
 
 #endif

@@ -24,14 +24,6 @@ static struct http_call *submit(struct bench *bench, const char *target, struct 
 	return call;
 }
 
-static void assert_arrival(struct arrival *arrival, int err)
-{
-	assert_true(arrival_wait(arrival));
-	assert_int_equal(arrival_times(arrival), 1);
-	assert_int_equal(arrival->answer.err, err);
-	arrival_finish(arrival);
-}
-
 static int ask(struct bench *bench, const char *target)
 {
 	cleanup(http_answer) struct http_answer answer = { 0 };

@@ -37,14 +37,6 @@ static struct http_call *submit(struct bench *bench, enum http_method method, co
 	return call;
 }
 
-static void assert_arrival(struct arrival *arrival, int err)
-{
-	assert_true(arrival_wait(arrival));
-	assert_int_equal(arrival_times(arrival), 1);
-	assert_int_equal(arrival->answer.err, err);
-	arrival_finish(arrival);
-}
-
 /* Until the engine has seen everything that was submitted: its thread answers in order. */
 static void settle(struct bench *bench)
 {

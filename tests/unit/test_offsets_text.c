@@ -10,6 +10,7 @@
 
 #include "base/cleanup.h"
 #include "fs/offsets_text.h"
+#include "tests/unit/json_slice.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define BYTES        10000
@@ -19,13 +20,6 @@
 #define ALL(list) "{\"id\":\"lcc-1\",\"name\":\"n\",\"offsets\":[" list "],\"metadata\":{\"a\":1}}"
 
 static const char base_text[] = ALL(PART("a", "1") "," PART("b", "9007199254740993"));
-
-static struct json_slice slice(const char *text)
-{
-	struct json_slice value = { NULL, 0 };
-	assert_int_equal(json_check(text, strlen(text), &value, NULL), 0);
-	return value;
-}
 
 static const struct {
 	const char *written;
