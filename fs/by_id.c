@@ -154,7 +154,7 @@ static int find(struct op *op, const char *id, struct item **ret_item)
 	if (result == OP_WAIT || !looks_like_id(id)) {
 		return result;
 	}
-	result = topology_connectors(op, INT64_MAX, search_document, &search);
+	result = topology_connectors(op, INT64_MAX, true, search_document, &search);
 	*ret_item = search.found;
 	return search.found ? 0 : result;
 }
@@ -207,7 +207,7 @@ int by_id_connectors(
 	struct listing listing = { visit, arg };
 	(void)dir;
 	if (!only) {
-		return topology_connectors(op, INT64_MAX, visit_document, &listing);
+		return topology_connectors(op, INT64_MAX, false, visit_document, &listing);
 	}
 	struct item *item = NULL;
 	char *id = name_decode(only);

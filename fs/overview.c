@@ -233,8 +233,8 @@ int overview_compose(struct op *op, const struct node *dir, struct strbuf *out)
 {
 	struct all all = { 0 };
 	(void)dir;
-	int result =
-		topology_connectors(op, op->fs->options->ttl[TTL_STATUS], visit_connectors, &all);
+	int result = topology_connectors(
+		op, op->fs->options->ttl[TTL_STATUS], false, visit_connectors, &all);
 	if (result == 0 && all.count > 0) {
 		size_t line = 1;
 		for (unsigned column = 0; column < COLUMNS; column++) {

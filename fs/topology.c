@@ -167,6 +167,7 @@ int topology_verdict(struct op *op, const struct document *document, int err)
 struct sweep {
 	struct op *op;
 	int64_t max_age;
+	bool past_failures;
 	int (*visit)(void *arg, struct document *connectors);
 	void *arg;
 	bool waits;
@@ -195,18 +196,20 @@ static int sweep_clusters(struct sweep *sweep, const char *environment)
 	for (size_t i = 0; i < clusters->count && result == 0; i++) {
 		struct document *connectors = document_get(
 			fs, &document_connectors, environment, clusters->items[i]->name);
+		bool here = have(sweep, connectors, sweep->max_age);
+		bool ends = sweep->failure && !sweep->past_failures;
 		/* An op that waits is not answered before it was woken. */
-		if (have(sweep, connectors, sweep->max_age) && !sweep->waits) {
+		if (here && !sweep->waits && !ends) {
 			result = sweep->visit(sweep->arg, connectors);
 		}
 	}
 	return result;
 }
 
-int topology_connectors(struct op *op, int64_t max_age,
+int topology_connectors(struct op *op, int64_t max_age, bool past_failures,
 	int (*visit)(void *arg, struct document *connectors), void *arg)
 {
-	struct sweep sweep = { op, max_age, visit, arg, false, 0 };
+	struct sweep sweep = { op, max_age, past_failures, visit, arg, false, 0 };
 	struct document *environments = document_get(op->fs, &document_environments, NULL, NULL);
 	int result = environments ? document_need(op, environments) : -ENOMEM;
 	for (size_t i = 0; result == 0 && i < environments->count; i++) {

@@ -26,10 +26,10 @@ int topology_verdict(struct op *op, const struct document *document, int err);
 /*
  * Calls back with the connectors of every cluster that the key may use, each asked for within
  * max_age (milliseconds; at most its TTL), all at once: with none behind one that must be waited
- * for, but also where others cannot be had. 0, OP_WAIT, -errno (some are missing), or what the
- * visitor ended the walk with.
+ * for, nor, unless `past_failures`, behind one that cannot be had. 0, OP_WAIT, -errno (some are
+ * missing), or what the visitor ended the walk with.
  */
-int topology_connectors(struct op *op, int64_t max_age,
+int topology_connectors(struct op *op, int64_t max_age, bool past_failures,
 	int (*visit)(void *arg, struct document *connectors), void *arg);
 
 #endif

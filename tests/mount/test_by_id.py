@@ -68,6 +68,18 @@ def test_a_cluster_that_is_waited_for(emulators, mount, process):
     assert sorted(process.listdir(mounted / "by-id")) == sorted(ids)
 
 
+def test_a_cluster_that_fails_once(emulators, mount, process):
+    """What is behind it is not listed in its place, of which the next part would then be missing."""
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 400)
+    mounted = mount(api)
+    (env, (failing, good)), = samples.clusters_of(api)
+    process.listdir(mounted / "environments" / env / "clusters" / good / "connectors")
+    api.fault(method="GET", path=f"/{failing}/connectors$", status=501)
+    with fails(errno.EIO):
+        process.listdir(mounted / "by-id")
+    assert sorted(process.listdir(mounted / "by-id")) == sorted(ids_of(api))
+
+
 def test_directly(account, mount, process):
     """A cold mount asks for what it needs to know where an id is."""
     name, path = list(ids_of(account).items())[-1]
