@@ -218,3 +218,16 @@ struct connector *cluster_live(const struct cluster *cluster, const char *name)
 	struct connector *connector = cluster_connector(cluster, name);
 	return connector && connector->newest->exists ? connector : NULL;
 }
+
+struct connector *account_live(const struct account *account, const char *id)
+{
+	for (struct environment *e = account->environments; e; e = e->hh.next) {
+		for (struct cluster *c = e->clusters; c; c = c->hh.next) {
+			struct connector *connector = table_find_connector_id(c, id);
+			if (connector && connector->newest->exists) {
+				return connector;
+			}
+		}
+	}
+	return NULL;
+}

@@ -57,7 +57,9 @@ struct snapshot {
 };
 
 struct connector {
-	char *name; /* owned */
+	char *name;   /* owned */
+	uint64_t seq; /* in the order in which they came into their cluster */
+	char id[24];  /* the latest it had */
 	struct cluster *cluster;
 	struct snapshot *newest;  /* owned, never NULL */
 	struct config **accepted; /* owned references, oldest first */
@@ -66,6 +68,7 @@ struct connector {
 	struct offsets *offsets; /* owned, NULL until asked for */
 	struct rate exports;     /* of its metrics */
 	UT_hash_handle hh;
+	UT_hash_handle hh_id;
 };
 
 struct cluster {
@@ -80,6 +83,7 @@ struct cluster {
 	uint64_t seq;
 	struct environment *environment;
 	struct connector *connectors; /* owned, by name, in order of creation */
+	struct connector *ids;        /* the same, by id */
 	struct config *hidden;        /* owned, names as settings; may be NULL */
 	unsigned hidden_from;         /* of enum list_kind */
 	struct rate exports;          /* of its metrics */
@@ -145,6 +149,8 @@ struct snapshot *connector_at(const struct connector *connector, int64_t at);
 struct connector *cluster_connector(const struct cluster *cluster, const char *name);
 /* The connector as it really is now; NULL if it does not exist. */
 struct connector *cluster_live(const struct cluster *cluster, const char *name);
+/* The same, of any cluster, by its id. */
+struct connector *account_live(const struct account *account, const char *id);
 
 /* The state it shows at that moment, PROVISIONING included. */
 enum connector_state snapshot_state(const struct snapshot *snapshot, int64_t at);

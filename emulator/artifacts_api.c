@@ -207,7 +207,7 @@ void artifact_write_list(struct emulator *emulator, const struct request *reques
 	struct reply *reply)
 {
 	const char *by_cloud = kind == ARTIFACT_CUSTOM ? "cloud" : "spec.cloud";
-	cleanup(free) char *cloud = request_query(request, by_cloud, 0);
+	cleanup(free) char *cloud = request_query(request, by_cloud);
 	cleanup(strbuf) struct strbuf filter = STRBUF_INIT(4 * PATH_MAX_BYTES);
 	struct page page = { .path = request->path };
 	if (!page_init(&page, request, reply)) {

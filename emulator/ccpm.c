@@ -11,7 +11,7 @@
 static char *take_environment(
 	struct emulator *emulator, const struct request *request, struct reply *reply)
 {
-	cleanup(free) char *id = request_query(request, "environment", 0);
+	cleanup(free) char *id = request_query(request, "environment");
 	if (!id || !*id) {
 		reply_refuse_parameter(
 			reply, request, "environment", "the parameter environment is missing");

@@ -77,7 +77,7 @@ static void write_cluster(
 static struct environment *find_environment(
 	struct emulator *emulator, const struct request *request, struct reply *reply)
 {
-	cleanup(free) char *id = request_query(request, "environment", 0);
+	cleanup(free) char *id = request_query(request, "environment");
 	if (!id || !*id) {
 		reply_refuse_parameter(
 			reply, request, "environment", "the parameter environment is missing");

@@ -103,8 +103,8 @@ static int expanded_parts(const struct request *request)
 		int part;
 	} names[] = { { "id", VIEW_ID }, { "info", VIEW_INFO }, { "status", VIEW_STATUS } };
 	int parts = 0;
-	for (size_t nth = 0;; nth++) {
-		cleanup(free) char *list = request_query(request, "expand", nth);
+	for (const char *at = request->query;;) {
+		cleanup(free) char *list = request_query_next(&at, "expand");
 		if (!list) {
 			return parts;
 		}

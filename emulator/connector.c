@@ -56,6 +56,7 @@ static void snapshot_free(struct snapshot *snapshot)
 
 void connector_destroy(struct connector *connector)
 {
+	table_remove_connector_id(connector->cluster, connector);
 	table_remove_connector(connector->cluster, connector);
 	snapshot_free(connector->newest);
 	for (size_t i = 0; i < connector->accepted_count; i++) {
@@ -222,13 +223,18 @@ struct connector *connector_create(struct account *account, struct cluster *clus
 		connector = mem_alloc(sizeof(*connector));
 		connector->name = mem_dup(name);
 		connector->cluster = cluster;
+		connector->seq = account->ids;
 		table_add_connector(cluster, connector);
+	} else {
+		table_remove_connector_id(cluster, connector);
 	}
 	struct snapshot *snapshot = snapshot_push(account, connector, now);
 	snapshot->exists = true;
 	snapshot->plugin = config_plugin(account, config);
 	snapshot->state = STATE_RUNNING;
 	account_new_id(&account->ids, snapshot->plugin->custom ? "clcc-" : "lcc-", snapshot->id);
+	memcpy(connector->id, snapshot->id, sizeof(connector->id));
+	table_add_connector_id(cluster, connector);
 	snapshot->provisioning_from = now;
 	snapshot->provisioning_until = provisioning_ms > 0 ? now + provisioning_ms : ACCOUNT_ALWAYS;
 	accept_config(connector, snapshot, config);

@@ -57,6 +57,11 @@ const struct metric *metric_find(const char *name)
 	return NULL;
 }
 
+bool metric_is_of_kafka(const struct metric *metric)
+{
+	return strcmp(metric->resource, "kafka") == 0;
+}
+
 static void add_topics(const char *topics, struct config *names)
 {
 	while (topics && *topics) {
@@ -70,7 +75,7 @@ static void add_topics(const char *topics, struct config *names)
 }
 
 /* Every topic that one of the cluster's connectors reads or writes. */
-static void each_topic(
+void metric_each_of_cluster(
 	const struct cluster *cluster, const struct metric *metric, metric_visit *visit, void *ctx)
 {
 	cleanup(config) struct config *names = config_create();
@@ -86,7 +91,7 @@ static void each_topic(
 	}
 }
 
-static void each_of_connector(const struct connector *connector, const struct metric *metric,
+void metric_each_of_connector(const struct connector *connector, const struct metric *metric,
 	metric_visit *visit, void *ctx)
 {
 	const struct snapshot *snapshot = connector->newest;
@@ -111,44 +116,17 @@ static void each_of_connector(const struct connector *connector, const struct me
 void metric_each(
 	const struct account *account, const struct metric *metric, metric_visit *visit, void *ctx)
 {
-	bool of_kafka = strcmp(metric->resource, "kafka") == 0;
 	for (const struct environment *e = account->environments; e; e = e->hh.next) {
 		for (const struct cluster *c = e->clusters; c; c = c->hh.next) {
-			if (of_kafka) {
-				each_topic(c, metric, visit, ctx);
+			if (metric_is_of_kafka(metric)) {
+				metric_each_of_cluster(c, metric, visit, ctx);
 				continue;
 			}
 			for (const struct connector *n = c->connectors; n; n = n->hh.next) {
-				each_of_connector(n, metric, visit, ctx);
+				metric_each_of_connector(n, metric, visit, ctx);
 			}
 		}
 	}
-}
-
-static struct rate *find_connector(const struct cluster *cluster, const char *id)
-{
-	for (struct connector *c = cluster->connectors; c; c = c->hh.next) {
-		if (c->newest->exists && strcmp(c->newest->id, id) == 0) {
-			return &c->exports;
-		}
-	}
-	return NULL;
-}
-
-struct rate *metric_resource(const struct account *account, const char *type, const char *id)
-{
-	bool of_kafka = strcmp(type, "kafka") == 0;
-	struct rate *found = NULL;
-	for (const struct environment *e = account->environments; e && !found; e = e->hh.next) {
-		for (struct cluster *c = e->clusters; c && !found; c = c->hh.next) {
-			if (of_kafka) {
-				found = strcmp(c->id, id) == 0 ? &c->exports : NULL;
-			} else {
-				found = find_connector(c, id);
-			}
-		}
-	}
-	return found;
 }
 
 static bool is_resource_label(const struct metric *metric, const char *field)

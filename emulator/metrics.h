@@ -51,9 +51,12 @@ const struct metric *metric_list(void);
 const struct metric *metric_find(const char *name);
 void metric_each(
 	const struct account *account, const struct metric *metric, metric_visit *visit, void *ctx);
-/* How often the Kafka cluster, or the connector, of that id was exported; NULL if there is none.
- * Borrowed. */
-struct rate *metric_resource(const struct account *account, const char *type, const char *id);
+/* Those of one resource: of a metric of Kafka clusters, or of connectors. */
+void metric_each_of_cluster(
+	const struct cluster *cluster, const struct metric *metric, metric_visit *visit, void *ctx);
+void metric_each_of_connector(const struct connector *connector, const struct metric *metric,
+	metric_visit *visit, void *ctx);
+bool metric_is_of_kafka(const struct metric *metric);
 
 /* "resource.connector.id", "metric.task", ...; NULL if the metric has no such label. */
 const char *series_label(const struct series *series, const char *field);

@@ -61,7 +61,7 @@ static void write_metric(const struct metric *metric, struct strbuf *out)
 
 HANDLER(metrics_list)
 {
-	cleanup(free) char *type = request_query(request, "resource_type", 0);
+	cleanup(free) char *type = request_query(request, "resource_type");
 	struct page page = {
 		.path = "/v2/metrics/cloud/descriptors/metrics",
 		.size = LIST_DEFAULT,

@@ -216,15 +216,17 @@ static const char *parse_attributes(const cJSON *body, struct query *query)
 }
 
 struct access {
-	const struct account *account;
+	struct account *account;
 	const char *denied;
 };
 
 static bool check_access(void *ctx, const char *type, const char *id)
 {
 	struct access *access = ctx;
-	access->denied = metric_resource(access->account, type, id) ? NULL : id;
-	return !access->denied;
+	bool found = strcmp(type, "kafka") == 0 ? account_cluster(access->account, NULL, id) != NULL
+						: account_live(access->account, id) != NULL;
+	access->denied = found ? NULL : id;
+	return found;
 }
 
 /* The filter, which must name resources that are there. False: the reply says no. */

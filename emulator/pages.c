@@ -56,7 +56,7 @@ static bool token_parse(struct page *page, const char *token)
 
 bool page_init_token(struct page *page, const struct request *request, struct reply *reply)
 {
-	cleanup(free) char *token = request_query(request, "page_token", 0);
+	cleanup(free) char *token = request_query(request, "page_token");
 	if (token && *token && !token_parse(page, token)) {
 		reply_refuse_parameter(
 			reply, request, "page_token", "page_token is none of this list's");
@@ -67,7 +67,7 @@ bool page_init_token(struct page *page, const struct request *request, struct re
 
 bool page_init(struct page *page, const struct request *request, struct reply *reply)
 {
-	cleanup(free) char *size = request_query(request, "page_size", 0);
+	cleanup(free) char *size = request_query(request, "page_size");
 	page->size = page->size ? page->size : PAGE_SIZE_DEFAULT;
 	page->max = page->max ? page->max : PAGE_SIZE_MAX;
 	if (size && *size) {
@@ -114,7 +114,7 @@ static void write_link(const struct page *page, const struct request *request, c
 	bool next, struct strbuf *out)
 {
 	cleanup(strbuf) struct strbuf url = STRBUF_INIT(URL_MAX);
-	cleanup(free) char *size = request_query(request, "page_size", 0);
+	cleanup(free) char *size = request_query(request, "page_size");
 	const char *separator = "?";
 	page_base(request, &url);
 	strbuf_adds(&url, page->path);

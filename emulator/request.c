@@ -115,19 +115,26 @@ bool request_match(struct request *request, const char *pattern)
 	return *pattern == '\0' && *path == '\0';
 }
 
-char *request_query(const struct request *request, const char *name, size_t nth)
+char *request_query_next(const char **at, const char *name)
 {
-	for (const char *at = request->query; *at;) {
-		size_t len = strcspn(at, "&");
-		size_t name_len = strcspn(at, "=&");
-		cleanup(free) char *found = percent_decode(at, name_len, true);
-		if (found && strcmp(found, name) == 0 && nth-- == 0) {
-			size_t skip = name_len + (at[name_len] == '=');
-			return percent_decode(at + skip, len - skip, true);
+	while (**at) {
+		const char *param = *at;
+		size_t len = strcspn(param, "&");
+		size_t name_len = strcspn(param, "=&");
+		*at += len + (param[len] == '&');
+		cleanup(free) char *found = percent_decode(param, name_len, true);
+		if (found && strcmp(found, name) == 0) {
+			size_t skip = name_len + (param[name_len] == '=');
+			return percent_decode(param + skip, len - skip, true);
 		}
-		at += len + (at[len] == '&');
 	}
 	return NULL;
+}
+
+char *request_query(const struct request *request, const char *name)
+{
+	const char *at = request->query;
+	return request_query_next(&at, name);
 }
 
 const char *request_header(const struct request *request, const char *name)

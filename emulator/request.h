@@ -55,9 +55,11 @@ void request_destroy(struct request *request);
 
 /* Matches the path with a pattern such as "/a/{id}/b" and fills params. */
 bool request_match(struct request *request, const char *pattern);
-/* The decoded value of the nth parameter of that name; NULL if there is none.
- * The caller frees it. */
-char *request_query(const struct request *request, const char *name, size_t nth);
+/* The decoded value of the first parameter of that name; NULL if there is none. The caller frees
+ * it. */
+char *request_query(const struct request *request, const char *name);
+/* The same of the next one, and moves on behind it; `*at` is the request's query at first. */
+char *request_query_next(const char **at, const char *name);
 /* NULL if it was not sent. Borrowed. */
 const char *request_header(const struct request *request, const char *name);
 /* Whether the answer may be compressed. */

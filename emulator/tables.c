@@ -59,4 +59,21 @@ void table_remove_connector(struct cluster *cluster, struct connector *connector
 	HASH_DEL(cluster->connectors, connector);
 }
 
+struct connector *table_find_connector_id(const struct cluster *cluster, const char *id)
+{
+	struct connector *connector;
+	HASH_FIND(hh_id, cluster->ids, id, strlen(id), connector);
+	return connector;
+}
+
+void table_add_connector_id(struct cluster *cluster, struct connector *connector)
+{
+	HASH_ADD_KEYPTR(hh_id, cluster->ids, connector->id, strlen(connector->id), connector);
+}
+
+void table_remove_connector_id(struct cluster *cluster, struct connector *connector)
+{
+	HASH_DELETE(hh_id, cluster->ids, connector);
+}
+
 /* NOLINTEND(readability-function-size) */

@@ -16,5 +16,8 @@ void table_remove_cluster(struct environment *environment, struct cluster *clust
 struct connector *table_find_connector(const struct cluster *cluster, const char *name);
 void table_add_connector(struct cluster *cluster, struct connector *connector);
 void table_remove_connector(struct cluster *cluster, struct connector *connector);
+struct connector *table_find_connector_id(const struct cluster *cluster, const char *id);
+void table_add_connector_id(struct cluster *cluster, struct connector *connector);
+void table_remove_connector_id(struct cluster *cluster, struct connector *connector);
 
 #endif

@@ -7,7 +7,7 @@ import zlib
 
 import pytest
 
-from cloud import CLUSTER
+from cloud import CLUSTER, CONNECT as CLUSTER_PATH
 from harness import poll
 
 METRICS = "/v2/metrics/cloud"
@@ -16,6 +16,7 @@ SENT, RECEIVED = CONNECT + "sent_records", CONNECT + "received_records"
 BATCH, STATUS = CONNECT + "connector_task_batch_size_avg", CONNECT + "connector_status"
 ID = "resource.connector.id"
 DAY = "2024-05-01T"
+CONNECTORS = CLUSTER_PATH + "/connectors"
 SOURCES = ("orders-datagen", "orders-cdc-postgres", "customers-cdc-mysql")
 
 
@@ -386,6 +387,41 @@ def test_export_of_several(queries):
     assert re.findall('connector_id="(.*?)"', answer.text) == ids
     both = queries.cloud.get(METRICS + "/export", **{"resource.kafka.id": CLUSTER}).text
     assert f'received_bytes{{kafka_id="{CLUSTER}",topic="orders"}}' in both
+
+
+def test_export_in_the_order_of_the_account(clouds):
+    """Of several clusters and environments, whatever the order and however often they are named."""
+    cloud = clouds("--connectors", 40, "--environments", 2, "--clusters", 2)
+    ids, clusters = [], []
+    for environment, found in cloud.control("GET", "account").items():
+        for cluster, names in found.items():
+            clusters.append(cluster)
+            ids += [cloud.emulator.connector(cluster, name)["id"] for name in names]
+    assert len(ids) == len(set(ids)) == 160
+    answer = cloud.get(METRICS + "/export", **{
+        ID: ids[::-1] + ids[::7], "resource.kafka.id": clusters[::-1] + clusters[:1]})
+    assert re.findall('connector_status{connector_id="(.*?)"', answer.text) == ids
+    sent = re.findall('_server_sent_bytes{kafka_id="(.*?)",topic="(.*?)"', answer.text)
+    assert sent == sorted(set(sent)) and {cluster for cluster, _ in sent} == set(clusters)
+
+
+@pytest.mark.parametrize("settle", [0, 600000])
+def test_export_of_a_new_connector_of_the_same_name(queries, settle):
+    cloud = queries.cloud
+    cloud.settings(settle_ms=settle)
+    old = queries.ids["orders-archive-s3"]
+    truth = cloud.emulator.connector(CLUSTER, "orders-archive-s3")["config"]
+
+    def export(one):
+        return cloud.get(METRICS + "/export", **{ID: one, "metric": STATUS})
+
+    assert f'connector_id="{old}"' in export(old).text
+    assert cloud.api("DELETE", f"{CONNECTORS}/orders-archive-s3").status == 200
+    assert f"connector.id:{old}" in error(export(old), 403)
+    assert cloud.api("POST", CONNECTORS, {"name": "orders-archive-s3", "config": truth}).status == 201
+    new = cloud.emulator.connector(CLUSTER, "orders-archive-s3")["id"]
+    assert new != old and f'connector_id="{new}"' in export(new).text
+    assert f"connector.id:{old}" in error(export(old), 403)
 
 
 def test_open_metrics(queries):
