@@ -154,6 +154,8 @@ static int find(struct op *op, const char *id, struct item **ret_item)
 	if (result == OP_WAIT || !looks_like_id(id)) {
 		return result;
 	}
+	/* What was found cannot be had, or is there no longer. */
+	search.found = NULL;
 	result = topology_connectors(op, INT64_MAX, true, search_document, &search);
 	*ret_item = search.found;
 	return search.found ? 0 : result;

@@ -179,6 +179,24 @@ def test_created_again(work):
     assert not w.process.exists(by_id / old)
 
 
+def test_a_cluster_that_is_gone(emulators, mount, process):
+    """Its connectors are gone with it, although no other cluster can be asked for them."""
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 1)
+    mounted = mount(api, ttl=0.2, ttl_status=0.2, ttl_topology=0.2, stale=0)
+    (env, (cluster, other)), = samples.clusters_of(api)
+    name, path = [(name, path) for name, path in ids_of(api).items() if cluster in path][0]
+    api.fault(path=f"/{other}/connectors", times=-1, status=403)
+    assert process.readlink(mounted / "by-id" / name) == "../" + path
+    api.control("POST", "clusters", {"id": cluster, "environment": env, "delete": True})
+    elapse(0.3)
+    with fails(errno.ENOENT):
+        process.lstat(mounted / path)
+    with fails(errno.ENOENT):
+        process.lstat(mounted / "by-id" / name)
+    with fails(errno.ENOENT):
+        process.read(mounted / "by-id" / name / "config.json")
+
+
 def test_names_that_are_not_plain(emulator, mount, process):
     place = samples.site(emulator)
     place.create("a/b 100%", samples.PLAIN)
