@@ -121,6 +121,10 @@ static int list_folder(const struct lister *lister)
 {
 	struct op *op = lister->op;
 	struct folder *folder = folder_find(op->fs, lister->dir);
+	if (folder) {
+		/* Or a look at one of its names does it, while they are given. */
+		folder_settle_undecided(folder);
+	}
 	bool there = tree_item(op->fs, lister->dir) && (!folder || !folder->made);
 	int64_t now = clock_now_ms();
 	int result = 0;

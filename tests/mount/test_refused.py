@@ -9,7 +9,7 @@ import pytest
 
 import harness
 import samples
-from harness import fails, poll
+from harness import elapse, fails, poll
 
 REFUSAL = {"error": {"code": 400, "message": "the quota of purple records is used up"}}
 
@@ -321,6 +321,36 @@ def test_undecided_with_a_hanging_answer(work):
     w.refresh()
     poll(lambda: w.process.read(w.config) == w.shown(), 5)
     poll(lambda: not w.process.exists(w.rejected), 5)
+
+
+def test_carried_out_while_its_directory_is_read(work):
+    """What was refused goes in the middle of a listing: all else is listed."""
+    w = work(timeout_write=1, ttl=0.3)
+    scratch = [f"s{number:02}" for number in range(60)]
+    for name in scratch:
+        w.process.write(w.directory / name, b"")
+    fd = w.process.open(w.directory, os.O_RDONLY)
+    first = w.process.some_names(fd)
+    w.process.close(fd)
+    count = sum(name in scratch for name in first) + 1
+    assert count < len(scratch), "a listing of several parts"
+    for name in scratch[count:]:
+        w.process.unlink(w.directory / name)
+    w.api.fault(method="PUT", path="/config$", times=-1, hang=True)
+    with fails(errno.ETIMEDOUT):
+        w.process.write(w.config, w.changed(kafka_topic="late"))
+    w.api.clear_faults()
+    fd = w.process.open(w.directory, os.O_RDONLY)
+    assert w.process.some_names(fd) == first
+    w.site.patch("plain", merge={"kafka.topic": "late"})
+    elapse(0.4)
+    w.api.clear()
+    w.process.listdir(w.connectors)
+    assert w.api.calls() == [w.bulk]
+    assert w.process.some_names(fd) == scratch[count - 1:count]
+    assert w.process.some_names(fd) == []
+    w.process.close(fd)
+    assert not w.process.exists(w.rejected)
 
 
 # Rolling back

@@ -185,6 +185,19 @@ def dirents(path):
     return found
 
 
+def some_names(fd):
+    """Those that one call reads of an open directory."""
+    names, at, buffer = [], 0, (ctypes.c_char * 4096)()
+    size = LIBC.getdents64(fd, buffer, len(buffer))
+    if size < 0:
+        raise last_error()
+    while at < size:
+        entry = Dirent.from_buffer_copy(buffer[at:size].ljust(ctypes.sizeof(Dirent), b"\0"))
+        names.append(os.fsdecode(entry.name))
+        at += entry.len
+    return names
+
+
 def rename_with(old, new, flags):
     """renameat2: 1 is RENAME_NOREPLACE, 2 is RENAME_EXCHANGE."""
     old, new = os.fsencode(old), os.fsencode(new)
