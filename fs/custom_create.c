@@ -22,7 +22,7 @@ void unanswered_destroy(struct unanswered *unanswered)
 {
 	if (unanswered) {
 		config_finish(&unanswered->known);
-		free(unanswered->upload_id);
+		config_finish(&unanswered->uploads);
 		free(unanswered);
 	}
 }
@@ -33,8 +33,8 @@ static void remember(struct creation *creation)
 	struct unanswered *unanswered = calloc(1, sizeof(*unanswered));
 	if (unanswered) {
 		unanswered->known = creation->known;
-		creation->known = (struct config){ 0 };
-		unanswered->upload_id = steal(creation->sent_upload);
+		unanswered->uploads = creation->uploads;
+		creation->known = creation->uploads = (struct config){ 0 };
 		creation->save->job.folder->unanswered = unanswered;
 	}
 }
@@ -48,7 +48,7 @@ static void creation_begin(struct creation *creation)
 	creation->again = unanswered != NULL;
 	if (unanswered) {
 		creation->known = unanswered->known;
-		creation->sent_upload = unanswered->upload_id;
+		creation->uploads = unanswered->uploads;
 		free(unanswered);
 	}
 }
@@ -62,10 +62,10 @@ static void creation_finish(struct creation *creation, int err)
 	}
 	archive_finish(&creation->archive);
 	fs_unlock(fs);
-	free(creation->sent_upload);
 	free(creation->label);
 	config_finish(&creation->members);
 	config_finish(&creation->known);
+	config_finish(&creation->uploads);
 }
 
 static char *list_target(const struct folder *folder)
@@ -85,7 +85,7 @@ static char *label_of(const struct creation *creation, struct json_slice item)
 }
 
 /* Whether one of the list that is new can be what was created: an API that tells of uploads would
- * tell of this one. */
+ * tell of one of these. */
 static bool may_be_ours(const struct creation *creation, struct json_slice item)
 {
 	cleanup(config) struct config live = { 0 };
@@ -93,7 +93,7 @@ static bool may_be_ours(const struct creation *creation, struct json_slice item)
 	if (plugin_of_answer(creation->kind, item, &live) == 0) {
 		told = plugin_upload_id(&live);
 	}
-	return !told || !creation->sent_upload || strcmp(told, creation->sent_upload) == 0;
+	return !told || creation->uploads.count == 0 || config_get(&creation->uploads, told);
 }
 
 /* Looks through a page. Before the create, those of the name are noted; later, one that was not
@@ -160,6 +160,10 @@ static int look(struct creation *creation, bool before)
 		char *next = link && *link ? http_next_target(target, link) : NULL;
 		free(target);
 		target = next;
+		if (result == 0 && target && pages + 1 == PAGES_MAX) {
+			strbuf_adds(&save->why, "The list of what is there has no end.\n");
+			result = -EBADMSG;
+		}
 	}
 	free(target);
 	return result;
@@ -172,10 +176,13 @@ static int take_found(struct creation *creation)
 	cleanup(config) struct config live = { 0 };
 	cleanup(free) char *given = plugin_upload_id(&creation->members);
 	const char *upload = given ? given : creation->archive.upload_id;
-	const char *sent = creation->sent_upload;
+	const struct config *sent = &creation->uploads;
 	struct json_slice answer = { save->shown.buf, save->shown.len };
 	int err = plugin_of_answer(creation->kind, answer, &live);
-	bool same = upload && sent ? strcmp(upload, sent) == 0 : upload == sent;
+	cleanup(free) char *told = plugin_upload_id(&live);
+	bool same = told && upload ? strcmp(told, upload) == 0
+		    : upload       ? sent->count == 1 && config_get(sent, upload)
+				   : sent->count == 0;
 	if (creation->again && !(err == 0 && same && plugin_looks(&creation->members, &live))) {
 		cleanup(free) char *id = json_decode_cstr(json_get(answer, "id"));
 		strbuf_addf(&save->why,
@@ -309,8 +316,9 @@ static int complete_and_post(struct creation *creation)
 	struct plugin_place place = { folder->name, folder->environment,
 		creation->archive.upload_id };
 	int err = plugin_complete(creation->kind, &place, members);
-	if (!creation->again) {
-		creation->sent_upload = plugin_upload_id(members);
+	cleanup(free) char *upload = plugin_upload_id(members);
+	if (err == 0 && upload) {
+		err = config_set(&creation->uploads, upload, "");
 	}
 	plugin_encode(creation->kind, members, folder->environment, &body);
 	err = err ? err : body.err;

@@ -10,8 +10,8 @@
 
 /* A create that nobody has answered. */
 struct unanswered {
-	struct config known; /* the ids of those that were called so before */
-	char *upload_id;     /* what it was made of; owned; NULL: nothing */
+	struct config known;   /* the ids of those that were called so before */
+	struct config uploads; /* the ids of what it may have been made of */
 };
 
 struct creation {
@@ -23,7 +23,7 @@ struct creation {
 	char *label;             /* what it is called; not unique */
 	bool again;              /* an earlier request for it was not answered */
 	struct config known;     /* the ids of those that were called so before the first one */
-	char *sent_upload;       /* what that was made of; owned; NULL: nothing */
+	struct config uploads;   /* the ids of what any of them was made of */
 };
 
 /* Asks for a presigned URL, and for another one if that has ended, and uploads the archive. 0, or

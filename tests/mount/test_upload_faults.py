@@ -269,6 +269,40 @@ def test_the_upload_tells_which_one_it_is(place):
     assert_created(p)
 
 
+def test_the_upload_of_a_second_attempt(place):
+    """What one of several unanswered requests has created may be made of any of their uploads."""
+    p = place()
+    answer = json.loads(p.api.api(CUSTOM))
+    source = [{"location": "PRESIGNED_URL_LOCATION", "upload_id": name}
+              for name in ("first", "second")]
+    ours = {**answer["data"][0], **TIDES, "id": "ccp-second", "display_name": "Tides",
+            "cloud": "AWS", "upload_source": source[1]}
+    p.api.fault(**AT["create"], times=2, drop=True)
+    p.api.fault(**AT["list"], skip=1, status=403)
+    with fails(errno.EIO):
+        p.process.write(p.json, text(upload_source=source[0]))
+    p.api.fault(**AT["list"], skip=1, status=200, body={**answer, "data": [ours]})
+    p.api.clear()
+    p.process.write(p.json, text(upload_source=source[1]))
+    assert p.api.calls() == [LIST, CREATE, LIST]
+    assert p.process.readlink(p.directory) == "ccp-second"
+
+
+def test_a_list_without_an_end(place):
+    """Says nothing about what is not in it: nothing is created that may be there."""
+    p = place()
+    answer = json.loads(p.api.api(CUSTOM))
+    for query, token in (("page_size=100$", 1), ("page_token=1$", 2), ("page_token=2$", 1)):
+        link = {**answer["metadata"], "next": f"{CUSTOM}?page_token={token}"}
+        p.api.fault(**AT["list"], query=query, times=-1, status=200,
+                    body={**answer, "metadata": link})
+    with fails(errno.EBADMSG):
+        p.process.write(p.archive, CONTENT)
+    assert p.api.calls() == [LIST] + [
+        ("GET", f"{CUSTOM}?page_size=100&page_token={1 + number % 2}") for number in range(499)]
+    assert_draft(p, "no end")
+
+
 def test_a_plugin_without_an_archive(place):
     """The same for a plugin of an environment."""
     p = place(timeout_write=2)
