@@ -200,14 +200,25 @@ int archive_uploaded(const struct archive *archive, const char *cloud)
 	return 0;
 }
 
-void archive_drop(struct folder *folder)
+void archive_drop(struct folder *folder, bool uploaded_only)
 {
 	struct entry *entry, *next;
 	HASH_ITER (hh, folder->entries, entry, next) {
-		if (archive_format(entry->name)) {
+		const struct local *local = entry->node->local;
+		bool uploaded = local->uploaded && local->uploaded->change == local->changes;
+		if (archive_format(entry->name) && (uploaded || !uploaded_only)) {
 			folder_drop(folder, entry->name);
 		}
 	}
+}
+
+const char *archive_left(const struct folder *folder)
+{
+	const struct entry *entry = folder->entries;
+	while (entry && !archive_format(entry->name)) {
+		entry = entry->hh.next;
+	}
+	return entry ? entry->name : NULL;
 }
 
 void archive_look(struct handle *handle)
@@ -242,8 +253,8 @@ int archive_commit(struct op *op, struct node *node, pid_t pid)
 	struct local *local = node->local;
 	struct folder *folder = local->folder;
 	int lost = local->spooled ? local->spooled->failure : 0;
-	if (!folder || !takes_archive(folder) || !S_ISREG(local->mode) || node->writers > 0 ||
-		(local->size == 0 && !lost)) {
+	if (!folder || !folder->route->folder->archive || !S_ISREG(local->mode) ||
+		node->writers > 0 || (local->size == 0 && !lost)) {
 		return 0;
 	}
 	const struct entry *entry = entry_of(folder, node);
@@ -252,6 +263,9 @@ int archive_commit(struct op *op, struct node *node, pid_t pid)
 	}
 	local->tried = local->changes;
 	local->failure = 0;
+	if (!folder->made) {
+		return folder_refuse(folder, entry->name, ARCHIVE_TOO_LATE, -EPERM);
+	}
 	if (!is_whole(local)) {
 		local->failure = folder_refuse(folder, entry->name,
 			lost ? strerror(-lost) : "it is no complete archive",

@@ -22,6 +22,9 @@ struct strbuf;
 /* How long an upload may serve: the API forgets it after an hour. */
 #define UPLOAD_MS INT64_C(3000000)
 
+/* For a person: why one is of no use. */
+#define ARCHIVE_TOO_LATE "it was created of the archive that was here before"
+
 /* An archive that was uploaded, and may still be used. */
 struct uploaded {
 	int64_t at;      /* monotonic milliseconds */
@@ -64,8 +67,11 @@ int archive_take(
 void archive_finish(struct archive *archive);
 /* Notes its upload. -EBUSY: it has changed since. */
 int archive_uploaded(const struct archive *archive, const char *cloud);
-/* The plugin exists: its archives vanish. */
-void archive_drop(struct folder *folder);
+/* The plugin exists: its archives vanish, but for what was written after the upload, if that is
+ * what it is made of. */
+void archive_drop(struct folder *folder, bool uploaded_only);
+/* The name of one that is left beside it; NULL: none is. Borrowed. */
+const char *archive_left(const struct folder *folder);
 
 /* Before a commit, without the lock: looks at what was written. */
 void archive_look(struct handle *handle);

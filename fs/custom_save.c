@@ -27,11 +27,18 @@ static int parse(struct save *save)
 		kind_of(save), save->commit.text, save->commit.len, &save->wanted, &save->why);
 }
 
-/* Where it has become another kind of save, the text means the same. */
+/* Where it has become another kind of save, the text means the same. But what was created meanwhile
+ * is not made of an archive that is still here. */
 static int turn(struct save *save)
 {
-	(void)save;
-	return 0;
+	const struct folder *folder = save->job.folder;
+	fs_lock(folder->fs);
+	const char *left = save->create ? NULL : archive_left(folder);
+	if (left) {
+		strbuf_addf(&save->why, "%s: %s\n", left, ARCHIVE_TOO_LATE);
+	}
+	fs_unlock(folder->fs);
+	return left ? -EPERM : 0;
 }
 
 static int read_answer(const struct save *save, struct json_slice answer, struct config *ret_config)
@@ -133,6 +140,7 @@ static struct item *take_created(struct save *save, struct json_slice answer)
 	struct folder *folder = save->job.folder;
 	struct document *document = folder_document(folder);
 	cleanup(free) char *id = json_decode_cstr(json_get(answer, "id"));
+	cleanup(free) char *given = plugin_upload_id(&save->wanted);
 	struct item *item = document && id ? document_add(document, id) : NULL;
 	struct part *part = item ? part_create(answer.text, answer.len) : NULL;
 	if (!part || overlay_created(item) < 0 || folder_becomes(folder, id) < 0) {
@@ -143,7 +151,7 @@ static struct item *take_created(struct save *save, struct json_slice answer)
 	if (document->kind->unsettled && document->kind->unsettled(item)) {
 		document_unsettle(document);
 	}
-	archive_drop(folder);
+	archive_drop(folder, !given);
 	return item;
 }
 

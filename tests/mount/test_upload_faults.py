@@ -444,6 +444,50 @@ def test_an_archive_that_changes_meanwhile(place, processes):
     assert used["archive"]["sha256"] == sha256(other)
 
 
+@pytest.mark.parametrize("how", ["over it", "by rename"])
+def test_an_archive_that_is_too_late(place, processes, how):
+    """It is not what is created: whoever brought it is told, and it stays."""
+    p = place()
+    p.api.fault(**AT["create"], delay_ms=3000)
+    call = processes().start("write", p.archive, CONTENT)
+    poll(lambda: CREATE in p.api.calls())
+    other = archive(seed=2)
+    with fails(errno.EPERM):
+        if how == "over it":
+            p.process.write(p.archive, other)
+        else:
+            p.process.write(p.directory / ".tides", other)
+            p.process.rename(p.directory / ".tides", p.archive)
+    call.result()
+    one, = tides(p)
+    assert p.api.writes() == [ASK, UPLOAD, CREATE]
+    used, = [upload for upload in p.uploads() if upload["used"]]
+    assert used["archive"]["sha256"] == sha256(CONTENT)
+    assert p.process.read(p.archive) == other
+    assert "tides.zip" in p.process.read(p.directory / "plugin.json.error").decode()
+    assert any("tides.zip" in line for line in p.errors())
+    harness.run("rm", p.archive)
+    assert p.process.read(p.json) == p.shown(f"{CUSTOM}/{one['id']}")
+
+
+def test_an_archive_that_is_not_written_yet(place, processes):
+    """The same where it is closed when there is something already."""
+    p = place()
+    p.api.fault(**AT["create"], delay_ms=3000)
+    call = processes().start("write", p.archive, CONTENT)
+    poll(lambda: CREATE in p.api.calls())
+    other = archive(seed=2)
+    fd = p.process.open(p.archive, os.O_WRONLY | os.O_TRUNC)
+    p.process.write_fd(fd, other[:100])
+    call.result()
+    p.process.write_fd(fd, other[100:])
+    with fails(errno.EPERM):
+        p.process.close(fd)
+    assert p.api.writes() == [ASK, UPLOAD, CREATE]
+    assert p.process.read(p.archive) == other
+    assert any("tides.zip" in line for line in p.errors())
+
+
 def test_removed_while_it_is_made(place, processes):
     p = place()
     p.api.fault(**AT["upload"], delay_ms=3000)
