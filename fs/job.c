@@ -69,11 +69,8 @@ static void *job_thread(void *arg)
 	if (job->op) {
 		op_finish(job->op, err);
 	}
-	fs_wake(fs);
-	fs_unlock(fs);
 	job->free(job);
 	/* Last: whoever waits for this destroys the fs. */
-	fs_lock(fs);
 	fs->jobs--;
 	fs_wake(fs);
 	fs_unlock(fs);
@@ -96,9 +93,7 @@ int job_start(struct job *job, struct op *op)
 	if (err) {
 		fs->jobs--;
 		job->folder->jobs_started--;
-		fs_unlock(fs); /* which free takes */
 		job->free(job);
-		fs_lock(fs);
 		return -err;
 	}
 	/* The thread cannot end before the lock is released. */

@@ -39,7 +39,7 @@ struct job {
 	/* Under the lock, when run has ended: brings the result into the tree; returns what the
 	 * waiting op is answered with. */
 	int (*done)(struct job *job, int err);
-	void (*free)(struct job *job);
+	void (*free)(struct job *job); /* under the lock */
 };
 
 /* Under the lock: starts a job, with an op that waits for it or NULL. The job is owned by its

@@ -220,19 +220,8 @@ static void alter_free(struct job *job)
 	strbuf_finish(&alter->changes);
 	strbuf_finish(&alter->lines);
 	strbuf_finish(&alter->why);
-	fs_lock(job->fs);
 	commit_finish(&alter->commit);
-	fs_unlock(job->fs);
 	free(alter);
-}
-
-/* Under the lock, unlike alter_free. */
-static void alter_discard(struct alter *alter)
-{
-	struct fs *fs = alter->job.fs;
-	fs_unlock(fs);
-	alter_free(&alter->job);
-	fs_lock(fs);
 }
 
 /* From now on its request is looked after. */
@@ -401,7 +390,7 @@ static int commit(struct op *op, struct slot *slot, struct node *draft, pid_t pi
 		commit_settle(&alter->commit);
 		err = commit_names(&alter->commit, op);
 	}
-	alter_discard(alter);
+	alter_free(&alter->job);
 	return err;
 }
 

@@ -154,13 +154,9 @@ void op_finish(struct op *op, int err)
 void ops_wake(struct op **queue)
 {
 	struct op *waiters = *queue;
-	struct op *op;
 	*queue = NULL;
-	DL_FOREACH (waiters, op) {
-		op->queue = &waiters; /* a step may release the lock, and one be interrupted */
-	}
 	while (waiters) {
-		op = waiters;
+		struct op *op = waiters;
 		DL_DELETE(waiters, op);
 		op->queue = NULL;
 		int result = op->step(op);

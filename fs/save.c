@@ -35,10 +35,8 @@ static void save_free(struct job *job)
 	config_finish(&save->base);
 	strbuf_wipe(&save->shown);
 	strbuf_wipe(&save->why);
-	fs_lock(job->fs);
 	commit_finish(&save->commit);
 	part_unref(save->base_part);
-	fs_unlock(job->fs);
 	free(save);
 }
 
@@ -223,15 +221,6 @@ static struct save *save_create(struct slot *slot, struct node *draft, pid_t pid
 	return save;
 }
 
-/* Under the lock, unlike save_free. */
-static void save_discard(struct save *save)
-{
-	struct fs *fs = save->job.fs;
-	fs_unlock(fs);
-	save_free(&save->job);
-	fs_lock(fs);
-}
-
 void save_take_base(struct save *save)
 {
 	config_finish(&save->base);
@@ -258,12 +247,12 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 	err = ready < 0 ? ready : err;
 	if (err < 0) {
 		commit_reject(&save->commit, &save->why, err);
-		save_discard(save);
+		save_free(&save->job);
 		return err;
 	}
 	if (!ready) {
 		err = stay_draft(save, op);
-		save_discard(save);
+		save_free(&save->job);
 		return err;
 	}
 	save_take_base(save);
@@ -274,7 +263,7 @@ int save_begin(const struct save_kind *kind, struct op *op, struct slot *slot, s
 		show_saved(save, how == SAVE_IN_PLACE || draft->local->has_mtime);
 		commit_settle(&save->commit);
 		err = commit_names(&save->commit, op);
-		save_discard(save);
+		save_free(&save->job);
 		return err;
 	}
 	return commit_send(slot, draft, &save->job, op);
