@@ -6,6 +6,7 @@
 #include "api/cloud.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
+#include "base/wipe.h"
 #include "fs/custom_priv.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
@@ -87,17 +88,19 @@ static int presign(struct creation *creation, struct ticket *ret_ticket)
 	return err;
 }
 
-/* A form's fields, as they were given. */
+/* Where to upload, and a form's fields, as they were given: as good as a password. */
 struct form {
+	char *url; /* owned, wiped */
 	struct http_field fields[FIELDS_MAX];
-	char *texts[2 * FIELDS_MAX]; /* owned */
+	char *texts[2 * FIELDS_MAX]; /* owned, wiped */
 	size_t count;
 };
 
 static void form_cleanup(struct form *form)
 {
+	wipe_free(form->url);
 	for (size_t i = 0; i < 2 * form->count; i++) {
-		free(form->texts[i]);
+		wipe_free(form->texts[i]);
 	}
 }
 
@@ -150,9 +153,10 @@ static int send_archive(struct creation *creation, const struct ticket *ticket, 
 	const struct archive *archive = &creation->archive;
 	bool azure = strcmp(creation->cloud, "AZURE") == 0;
 	bool form_post = strcmp(creation->cloud, "AWS") == 0;
-	cleanup(form) struct form form = { 0 };
-	cleanup(free) char *url = json_decode_cstr(json_get(ticket->value, "upload_url"));
-	int err = url ? read_form(json_get(ticket->value, "upload_form_data"), &form) : -EBADMSG;
+	cleanup(form) struct form form = { .url = json_decode_cstr(
+						   json_get(ticket->value, "upload_url")) };
+	int err =
+		form.url ? read_form(json_get(ticket->value, "upload_form_data"), &form) : -EBADMSG;
 	struct http_upload upload = { .fd = archive->fd,
 		.size = archive->size,
 		.header = azure ? "x-ms-blob-type: BlockBlob" : NULL,
@@ -162,10 +166,10 @@ static int send_archive(struct creation *creation, const struct ticket *ticket, 
 	job->deadline = clock_now_ms() + job->fs->options->upload_timeout;
 	for (unsigned tries = 1; err == 0; tries++) {
 		cleanup(http_answer) struct http_answer answer = { .retry_after = -1 };
-		cleanup(free) char *shown = strndup(url, strcspn(url, "?"));
+		cleanup(free) char *shown = strndup(form.url, strcspn(form.url, "?"));
 		enum http_method method = form_post ? HTTP_POST : HTTP_PUT;
 		job_may_send(job, method, shown ? shown : "");
-		err = job_upload(job, method, url, &upload, job->deadline, &answer);
+		err = job_upload(job, method, form.url, &upload, job->deadline, &answer);
 		if (err == 0) {
 			break;
 		}

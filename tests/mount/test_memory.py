@@ -12,6 +12,7 @@ import harness
 import samples
 from harness import fails, poll
 from proxy import NEEDS_NGHTTPX, over_http2
+from uploads import CUSTOM, PRESIGN, archive, text as plugin
 from work import Work
 
 
@@ -235,6 +236,23 @@ def test_after_a_save_with(account, option):
         poll(lambda: copies(w.mounted, b"canary-invalid") == 1, 2)
         harness.run("rm", w.rejected, w.error)
         assert_gone(w, "canary-invalid")
+
+
+@pytest.mark.parametrize("cloud, path", [("AWS", "/"), ("GCP", "/gcp/mine/plugin.zip")])
+def test_after_an_upload(w, cloud, path):
+    """Whoever has a presigned URL, or the fields of its form, may upload."""
+    directory = w.mounted / "custom-connector-plugins" / "Tides"
+    url = f"{path}?signature={value('canary-of-the-url')}"
+    ticket = {"upload_id": "mine", "upload_url": w.api.url + url,
+              "upload_form_data": {"policy": "x" * 1500 + "canary-of-the-form"}}
+    w.api.fault(path=PRESIGN, status=200, body=ticket)
+    w.api.fault(path=f"^{path}$", status=200)
+    w.process.mkdir(directory)
+    w.process.write(directory / "plugin.json", plugin(cloud=cloud))
+    with fails(errno.EINVAL):
+        w.process.write(directory / "plugin.zip", archive())
+    assert [path for _, path in w.api.writes()] == [PRESIGN, url, CUSTOM]
+    assert_gone(w, "canary-of-the-url", "canary-of-the-form")
 
 
 def test_after_a_question(w):
