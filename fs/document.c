@@ -234,11 +234,13 @@ static void expire(struct document *document, int64_t now)
 {
 	document->retry_at = 0;
 	document->failure = 0;
+	document_drop_refusal(document);
 	if (document->expires_at > now) {
 		document->expires_at = now;
 	}
 	for (size_t i = 0; i < document->count; i++) {
 		struct item *item = document->items[i];
+		free(steal(item->trouble));
 		for (unsigned kind = 0; kind < PARTS; kind++) {
 			if (item_ttl_left(item, kind, now) > 0) {
 				item->part_at[kind] = (now - ttl_of_part(document, kind)) * 1000;

@@ -154,6 +154,17 @@ def test_refresh(work):
     assert w.process.stat(w.config).st_size == len(w.shown())
 
 
+def test_refresh_after_a_failure(work):
+    """What would serve for some seconds because the API failed goes as well."""
+    w = work(ttl=0.2, ttl_status=0.2)
+    elapse(0.3)
+    w.api.fault(method="GET", path="/plain/config$", status=501)
+    assert w.process.read(w.config) == w.text
+    w.theirs(kafka_topic="refreshed")
+    w.refresh()
+    assert w.process.read(w.config) == w.shown() != w.text
+
+
 def test_refresh_with_an_append(work):
     w = work()
     w.theirs(kafka_topic="refreshed")

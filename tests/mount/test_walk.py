@@ -410,6 +410,23 @@ def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
     assert bulks(api).count(bulk(sites[4])) == 2
 
 
+def test_a_refusal_before_a_refresh(emulators, mount, processes):
+    """What was refused ahead of a walk goes with everything else that is dropped."""
+    api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
+    mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
+    api.settings(deny=[f"/{sites[4].cluster}/connectors$"])
+    hang(api, sites[2:3])
+    walk = processes().start("walk", mounted / "environments")
+    poll(lambda: bulk(sites[5]) in bulks(api), 10, "all that is ahead")
+    poll(lambda: not set(under_way(api)) - {sites[2].base}, 10, "its answers")
+    api.settings(deny=[])
+    processes().write(mounted / ".connectfs" / "refresh", b"1\n")
+    api.clear_faults()
+    names, errors = walk.result()
+    assert errors == {} and len([name for name in names if name.endswith("config.json")]) == 12
+    assert bulks(api).count(bulk(sites[4])) == 2
+
+
 def test_an_answer_that_is_none(emulators, mount, processes):
     """What fails ahead without the API's word is nobody's failure: the walk asks again."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
