@@ -15,6 +15,10 @@
 #define ID_BYTES   256
 #define PATH_BYTES 4096
 
+/* Of a place in a listing: room for so many clusters and connectors that ever were. */
+#define CLUSTER_BITS   14
+#define CONNECTOR_BITS 34
+
 struct entry_of_id {
 	struct table_link link; /* by the id's hash */
 	uint64_t place;         /* the item's */
@@ -162,7 +166,7 @@ static int find(struct op *op, const char *id, struct item **ret_item)
 }
 
 /* 0 also where the item has no id, or one that is too long for a name. */
-static int visit_item(const struct item *item, child_visitor *visit, void *arg)
+static int visit_item(const struct item *item, uint64_t place, child_visitor *visit, void *arg)
 {
 	struct strbuf id = STRBUF_INIT(ID_BYTES);
 	struct strbuf target = STRBUF_INIT(PATH_BYTES);
@@ -174,7 +178,7 @@ static int visit_item(const struct item *item, child_visitor *visit, void *arg)
 	if (name && environment && cluster && connector) {
 		strbuf_addf(&target, "../environments/%s/clusters/%s/connectors/%s", environment,
 			cluster, connector);
-		struct child child = { name, NULL, strbuf_str(&target), target.len };
+		struct child child = { name, NULL, strbuf_str(&target), target.len, place };
 		result = target.err ? target.err : visit(arg, &child);
 	} else {
 		result = 0;
@@ -193,12 +197,32 @@ struct listing {
 	void *arg;
 };
 
+static uint64_t place_in(struct document *list, const char *name)
+{
+	const struct item *item = list ? document_find(list, name) : NULL;
+	return item ? item->place : 0;
+}
+
+/* Where a cluster's connectors begin: as the lists that it is found by have it. */
+static uint64_t first_place(const struct document *connectors)
+{
+	struct fs *fs = connectors->fs;
+	const char *environment = connectors->environment;
+	uint64_t above =
+		place_in(document_get(fs, &document_environments, NULL, NULL), environment);
+	uint64_t own = place_in(
+		document_get(fs, &document_clusters, environment, NULL), connectors->cluster);
+	return ((above << CLUSTER_BITS | own) << CONNECTOR_BITS) + 1;
+}
+
 static int visit_document(void *arg, struct document *connectors)
 {
 	const struct listing *listing = arg;
+	uint64_t first = first_place(connectors);
 	int result = 0;
 	for (size_t i = 0; i < connectors->count && result == 0; i++) {
-		result = visit_item(connectors->items[i], listing->visit, listing->arg);
+		const struct item *item = connectors->items[i];
+		result = visit_item(item, first + item->place, listing->visit, listing->arg);
 	}
 	return result;
 }
@@ -215,5 +239,5 @@ int by_id_connectors(
 	char *id = name_decode(only);
 	int result = id ? find(op, id, &item) : -errno;
 	free(id);
-	return item ? visit_item(item, visit, arg) : result == -ENOENT ? 0 : result;
+	return item ? visit_item(item, 0, visit, arg) : result == -ENOENT ? 0 : result;
 }

@@ -65,7 +65,8 @@ static int visit_items(
 		char *id = name_encode(item->name);
 		strbuf_addf(&target, "%s%s", prefix, id ? id : "");
 		if (name && id) {
-			struct child child = { name, item->name, strbuf_str(&target), target.len };
+			struct child child = { name, item->name, strbuf_str(&target), target.len,
+				item->place + 1 };
 			result = visit(arg, &child);
 		}
 		strbuf_finish(&target);

@@ -89,6 +89,7 @@ struct child {
 	const char *
 		text; /* a link's target or a file's content; NULL: rendered when it is looked at */
 	size_t len;
+	uint64_t place; /* in a listing, above 0; they ascend; 0: it is counted */
 };
 
 /* Gets the children of a directory one by one; a result other than 0 ends the walk with it. */

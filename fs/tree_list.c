@@ -87,7 +87,8 @@ static int list_items(const struct lister *lister, const struct document *docume
 static int visit_child(void *arg, const struct child *child)
 {
 	struct lister *lister = arg;
-	return give_view(lister, PLACE_COMPUTED + lister->counted++, child->name, lister->mode);
+	uint64_t place = child->place ? child->place : ++lister->counted;
+	return give_view(lister, PLACE_COMPUTED + place, child->name, lister->mode);
 }
 
 static int list_entries(const struct lister *lister, const struct entry *entries)

@@ -80,6 +80,24 @@ def test_a_cluster_that_fails_once(emulators, mount, process):
     assert sorted(process.listdir(mounted / "by-id")) == sorted(ids_of(api))
 
 
+def test_removed_while_it_is_listed(emulators, mount, process):
+    """What is behind it in a listing of several parts keeps its place."""
+    api = emulators("--environments", 1, "--clusters", 2, "--connectors", 60)
+    mounted = mount(api)
+    (env, (cluster, _)), = samples.clusters_of(api)
+    ids = ids_of(api)
+    fd = process.open(mounted / "by-id", os.O_RDONLY)
+    names = process.some_names(fd)
+    assert 3 < len(names) < 60
+    site = harness.Site(api, env, cluster)
+    site.patch(ids[names[2]].rsplit("/", 1)[1], delete=True)
+    process.write(mounted / ".connectfs" / "refresh", b"1\n")
+    while some := process.some_names(fd):
+        names += some
+    process.close(fd)
+    assert sorted(names) == sorted([".", "..", *ids])
+
+
 def test_directly(account, mount, process):
     """A cold mount asks for what it needs to know where an id is."""
     name, path = list(ids_of(account).items())[-1]
