@@ -42,9 +42,10 @@ const char *archive_format(const char *name)
 	return ends_with(name, ".zip") ? "ZIP" : ends_with(name, ".jar") ? "JAR" : NULL;
 }
 
-bool archive_is_whole(const char *tail, size_t len)
+/* Whether the last bytes of a file are those of an archive that is not cut off: its directory's end
+ * is the last thing but for a comment. */
+static bool ends_whole(const char *tail, size_t len)
 {
-	/* The directory's end is the last thing but for a comment. */
 	return len >= END_BYTES &&
 	       memmem(tail, len - END_BYTES + strlen(END_MARK), END_MARK, strlen(END_MARK));
 }
@@ -96,7 +97,7 @@ static bool is_whole(const struct local *local)
 		return spooled->whole && spooled->looked == local->changes && !spooled->failure;
 	}
 	size_t len = local->size < TAIL_MAX ? local->size : TAIL_MAX;
-	return len > 0 && archive_is_whole(local->data + local->size - len, len);
+	return len > 0 && ends_whole(local->data + local->size - len, len);
 }
 
 static const struct entry *entry_of(const struct folder *folder, const struct node *node)
@@ -240,7 +241,7 @@ void archive_look(struct handle *handle)
 		return;
 	}
 	int64_t got = spool_read(fd, tail, len, size - len);
-	bool whole = got == (int64_t)len && archive_is_whole(tail, len);
+	bool whole = got == (int64_t)len && ends_whole(tail, len);
 	free(tail);
 	fs_lock(fs);
 	spooled->whole = whole;

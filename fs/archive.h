@@ -3,7 +3,7 @@
  * made for one, a file named *.zip or *.jar is kept in a spool until the plugin exists, beside
  * plugin.json or version.json, which is its draft.
  *
- * Under the lock of struct fs, but for archive_look and what is pure.
+ * Under the lock of struct fs, but for archive_look and archive_format.
  */
 #ifndef FS_ARCHIVE_H
 #define FS_ARCHIVE_H
@@ -36,10 +36,8 @@ struct uploaded {
 /* Accepts NULL. */
 void uploaded_destroy(struct uploaded *uploaded);
 
-/* "ZIP" or "JAR", as a file's name says; NULL: it is no archive's. Pure. */
+/* "ZIP" or "JAR", as a file's name says; NULL: it is no archive's. */
 const char *archive_format(const char *name);
-/* Whether the last bytes of a file are those of an archive that is not cut off. Pure. */
-bool archive_is_whole(const char *tail, size_t len);
 
 /* Whether a file of this name may be put into a folder; ret_spooled: it may be large. 0; -EPERM: an
  * archive where none is taken; -EINVAL: what is none where one is awaited, with the reason in an

@@ -1,6 +1,5 @@
 #include "fs/bases.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

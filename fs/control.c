@@ -1,6 +1,5 @@
 #include "fs/control.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -12,7 +12,6 @@
 #include "fs/custom.h"
 #include "fs/custom_priv.h"
 #include "fs/fs.h"
-#include "fs/journal.h"
 #include "fs/save_run.h"
 
 #define BODY_BYTES ((size_t)4 << 20)

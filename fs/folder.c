@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "fs/bases.h"
-#include "fs/connectors.h"
 #include "fs/custom.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
@@ -21,7 +20,6 @@
 #include "fs/removal.h"
 #include "fs/route.h"
 #include "fs/times.h"
-#include "fs/view.h"
 
 #define BRAKE_MS     60000
 #define HIDDEN_BYTES 65536

@@ -1,5 +1,4 @@
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +16,6 @@
 #include "fs/process.h"
 #include "fs/removal.h"
 #include "fs/route.h"
-#include "fs/save.h"
 #include "fs/times.h"
 
 /* The row of a name that the API has in a directory with a folder; NULL: any other name. */

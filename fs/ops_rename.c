@@ -1,23 +1,18 @@
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "fs/archive.h"
 #include "fs/draft.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/journal.h"
 #include "fs/local.h"
-#include "fs/name.h"
 #include "fs/node.h"
 #include "fs/ops.h"
 #include "fs/process.h"
-#include "fs/removal.h"
 #include "fs/route.h"
-#include "fs/save.h"
 
 /* The local file that a name stands for, a view that has a slot turned into one on the way; NULL
  * with the errno in ret_err. */

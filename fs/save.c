@@ -20,7 +20,6 @@
 #include "fs/overlay.h"
 #include "fs/route.h"
 #include "fs/save_run.h"
-#include "fs/times.h"
 #include "fs/tree.h"
 
 #define WHY_BYTES  65536

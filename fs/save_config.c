@@ -9,7 +9,6 @@
 #include "base/cleanup.h"
 #include "fs/connectors.h"
 #include "fs/fs.h"
-#include "fs/journal.h"
 #include "fs/save_run.h"
 #include "fs/save_text.h"
 

@@ -1,8 +1,6 @@
 #include <stdlib.h>
-#include <string.h>
 #include <uthash.h>
 
-#include "fs/connectors.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
