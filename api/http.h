@@ -153,9 +153,10 @@ void http_cancel(struct http *http, struct http_call *call);
 int http_perform(
 	struct http *http, const struct http_request *request, struct http_answer *ret_answer);
 
-/* Follows the `next` link of a page, whatever origin it names: returns the target of the same
- * collection with the link's page token (to be freed), NULL where there is no further page. */
-char *http_next_target(const char *target, const char *next_link);
+/* Follows the `next` link of a page, whatever origin it names: ret_next is the target of the same
+ * collection with the link's page token (to be freed), NULL where there is no further page. 0,
+ * -EBADMSG (there is one, and the link does not lead to it) or -ENOMEM. */
+int http_next_target(const char *target, const char *next_link, char **ret_next);
 
 struct http_counters {
 	uint64_t requests; /* attempts sent */

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,22 +50,23 @@ static void add_other_members(struct strbuf *out, const char *query)
 	}
 }
 
-char *http_next_target(const char *target, const char *next_link)
+int http_next_target(const char *target, const char *next_link, char **ret_next)
 {
+	*ret_next = NULL;
 	size_t len = 0;
 	size_t old_len = 0;
 	const char *token = next_link ? find_token(next_link, &len) : NULL;
 	if (!token || len == 0) {
-		return NULL;
+		return 0;
 	}
 	if (!is_query_text(token, len)) {
-		log_warn("a list's link to its next page is no valid URL; the list ends there");
-		return NULL;
+		log_warn("a list's link to its next page is no valid URL");
+		return -EBADMSG;
 	}
 	const char *old = find_token(target, &old_len);
 	if (old && old_len == len && memcmp(old, token, len) == 0) {
-		log_warn("a list's page names itself as the next one; the list ends there");
-		return NULL;
+		log_warn("a list's page names itself as the next one");
+		return -EBADMSG;
 	}
 	cleanup(strbuf) struct strbuf out = STRBUF_INIT(TARGET_MAX_BYTES);
 	size_t path_len = strcspn(target, "?");
@@ -75,5 +77,6 @@ char *http_next_target(const char *target, const char *next_link)
 	}
 	strbuf_adds(&out, TOKEN);
 	strbuf_add(&out, token, len);
-	return strbuf_detach(&out, NULL);
+	*ret_next = strbuf_detach(&out, NULL);
+	return *ret_next ? 0 : -ENOMEM;
 }

@@ -156,11 +156,12 @@ static int look(struct creation *creation, bool before)
 		}
 		result = look_at_page(creation, page, before);
 		cleanup(free) char *link = json_decode_cstr(json_get(page, "metadata/next"));
-		char *next = link && *link ? http_next_target(target, link) : NULL;
+		char *next;
+		int err = http_next_target(target, link, &next);
 		free(target);
 		target = next;
-		if (result == 0 && target && pages + 1 == PAGES_MAX) {
-			strbuf_adds(&save->why, "The list of what is there has no end.\n");
+		if (result == 0 && (err < 0 || (target && pages + 1 == PAGES_MAX))) {
+			strbuf_adds(&save->why, "The list of what is there cannot be read to its end.\n");
 			result = -EBADMSG;
 		}
 	}

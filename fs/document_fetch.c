@@ -93,9 +93,9 @@ static int take_link(struct fetch *fetch, struct json_slice next)
 	}
 	char *link = json_decode_cstr(next);
 	free(fetch->next);
-	fetch->next = link && *link ? http_next_target(fetch->stage->document->target, link) : NULL;
+	int err = http_next_target(fetch->stage->document->target, link, &fetch->next);
 	free(link);
-	return 0;
+	return err;
 }
 
 static int cut_member(void *arg, struct json_slice key, struct json_slice value)

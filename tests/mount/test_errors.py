@@ -286,6 +286,20 @@ def test_next_that_leads_in_a_circle(emulator, mount, process):
     assert len(emulator.calls()) < 1000, "not as many as the deadline allows"
 
 
+def test_next_that_leads_nowhere(emulator, mount, process):
+    """What is on the pages behind it is not taken for absent."""
+    mounted = mount(emulator, ttl_topology=0, stale=0)
+    names = process.listdir(mounted / "environments")
+    emulator.fault(path="/org/v2/environments", times=2, body_only=json.dumps(
+        {"data": [{"id": name} for name in names[1:]],
+         "metadata": {"next": emulator.url + "/org/v2/environments?page_token=a|b"}}))
+    with fails(errno.EBADMSG):
+        process.listdir(mounted / "environments")
+    with fails(errno.EBADMSG):
+        process.lstat(mounted / "environments" / names[0])
+    assert process.listdir(mounted / "environments") == names
+
+
 def test_gzip_without_its_header(emulator, site, mount, process):
     content = site.shown("plain")
     emulator.fault(path="/connectors", times=-1, gzip_unlabelled=True)

@@ -300,7 +300,7 @@ def test_a_list_without_an_end(place):
         p.process.write(p.archive, CONTENT)
     assert p.api.calls() == [LIST] + [
         ("GET", f"{CUSTOM}?page_size=100&page_token={1 + number % 2}") for number in range(499)]
-    assert_draft(p, "no end")
+    assert_draft(p, "to its end")
 
 
 def test_a_plugin_without_an_archive(place):

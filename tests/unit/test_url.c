@@ -155,7 +155,8 @@ static void test_next_pages(void **state)
 	static const struct {
 		const char *target;
 		const char *link;
-		const char *next; /* NULL: no further page */
+		const char *next; /* NULL: no further page, or none that can be had */
+		int err;
 	} rows[] = {
 		{ "/v2/e?page_size=9", "https://api/v2/e?page_size=9&page_token=abc",
 			"/v2/e?page_size=9&page_token=abc" },
@@ -170,12 +171,14 @@ static void test_next_pages(void **state)
 		{ "/v2/e", "https://api/v2/e?page_token=", NULL },
 		{ "/v2/e", "https://api/v2/e?xpage_token=a", NULL },
 		{ "/v2/e", "https://api/v2/e#?page_token=a", NULL },
-		{ "/v2/e?page_token=a", "https://api/v2/e?page_token=a", NULL },
-		{ "/v2/e", "?page_token=a b", NULL },
-		{ "/v2/e", "?page_token=a\r\nX: y", NULL },
+		{ "/v2/e?page_token=a", "https://api/v2/e?page_token=a", NULL, -EBADMSG },
+		{ "/v2/e", "?page_token=a b", NULL, -EBADMSG },
+		{ "/v2/e", "?page_token=a\r\nX: y", NULL, -EBADMSG },
 	};
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		cleanup(free) char *next = http_next_target(rows[i].target, rows[i].link);
+		cleanup(free) char *next = NULL;
+		assert_int_equal(
+			http_next_target(rows[i].target, rows[i].link, &next), rows[i].err);
 		if (!rows[i].next && next) {
 			fail_msg("row %zu: %s", i, next);
 		} else if (rows[i].next) {
