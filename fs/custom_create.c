@@ -161,7 +161,8 @@ static int look(struct creation *creation, bool before)
 		free(target);
 		target = next;
 		if (result == 0 && (err < 0 || (target && pages + 1 == PAGES_MAX))) {
-			strbuf_adds(&save->why, "The list of what is there cannot be read to its end.\n");
+			strbuf_adds(&save->why,
+				"The list of what is there cannot be read to its end.\n");
 			result = -EBADMSG;
 		}
 	}
