@@ -260,6 +260,7 @@ void documents_expire(struct fs *fs)
 	HASH_ITER (hh, fs->documents, document, next) {
 		document_expire(document);
 	}
+	looks_drop(fs);
 }
 
 /* Whether a view shows a part. */

@@ -506,16 +506,15 @@ int document_need_within(struct op *op, struct document *document, int64_t max_a
 		fs->hits++;
 		return 0;
 	}
-	if (!document->fetching && document->failure) {
+	/* One that gave up before this op's deadline began is no verdict on it. */
+	bool mine = document->failure && document->failed_at >= op->began &&
+		    (document->failure != -ETIMEDOUT || document->failed_start >= op->began);
+	if (mine || (!document->fetching && document->failure)) {
 		if (document->kind->single && !document_is_passing(document->failure) &&
 			!is_about_place(document, document->failure) &&
 			now < MOMENT_MS(document->failed_at) + fs->options->ttl[TTL_NEGATIVE]) {
 			return failure_of(document);
 		}
-		/* One that gave up before this op's deadline began is no verdict on it. */
-		bool mine =
-			document->failed_at >= op->began &&
-			(document->failure != -ETIMEDOUT || document->failed_start >= op->began);
 		if (mine) {
 			return document_verdict(op, document, now);
 		}

@@ -93,6 +93,7 @@ void fs_destroy(struct fs *fs)
 	bases_destroy(fs);
 	by_id_destroy(fs);
 	documents_destroy(fs);
+	looks_drop(fs);
 	questions_destroy(fs);
 	touched_destroy(fs);
 	notifier_destroy(fs->notifier);

@@ -17,6 +17,7 @@
 #include "base/strbuf.h"
 #include "base/table.h"
 #include "fs/ahead.h"
+#include "fs/look.h"
 #include "fs/options.h"
 
 struct asked;
@@ -45,16 +46,6 @@ struct check {
 	char trouble[256];
 };
 
-/* Who looked at a directory last: the kernel looks first, and then reads it. */
-struct look {
-	uint64_t ino;
-	pid_t pid;
-	int64_t began; /* the op's */
-	int64_t ended; /* monotonic milliseconds */
-	bool failed;
-	bool fresh; /* nobody went on from it */
-};
-
 struct fs {
 	const struct options *options;
 	struct http *http;
@@ -80,8 +71,7 @@ struct fs {
 	struct journal *journal;    /* has its own lock */
 	struct notifier *notifier;  /* has its own lock */
 	int64_t last_moment;        /* lock */
-	struct look look;           /* lock; at a directory */
-	struct look look_by_name;   /* lock; that failed */
+	struct looks looks;         /* lock; of just now (look.h) */
 	struct walk walks[WALKS];   /* lock; the latest (ahead.h) */
 	uint64_t next_place;        /* lock; of local names in listings */
 	size_t scratch_bytes;       /* lock; in all local files */

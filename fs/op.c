@@ -80,8 +80,12 @@ static void op_answer(struct op *op, int err)
 	op_destroy(op);
 }
 
-static void unlink_op(struct op *op)
+/* It is told what it has come to, and leaves whatever it waited in. */
+static void op_over(struct op *op, int err)
 {
+	if (err < 0 && op->failed) {
+		op->failed(op, err);
+	}
 	if (op->queue) {
 		DL_DELETE(*op->queue, op);
 		op->queue = NULL;
@@ -136,7 +140,7 @@ void op_run(struct op *op)
 	if (result == OP_WAIT) {
 		watch(op);
 	} else {
-		unlink_op(op);
+		op_over(op, result);
 	}
 	fs_unlock(fs);
 	if (result != OP_WAIT) {
@@ -146,7 +150,7 @@ void op_run(struct op *op)
 
 void op_finish(struct op *op, int err)
 {
-	unlink_op(op);
+	op_over(op, err);
 	unwatch(op);
 	op_answer(op, err);
 }

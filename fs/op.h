@@ -46,6 +46,7 @@ struct op {
 	struct fs *fs;
 	fuse_req_t req;
 	int (*step)(struct op *op);
+	void (*failed)(struct op *op, int err); /* is told -errno, under the lock; may be NULL */
 	int64_t began; /* a moment (fs.h): answers that were asked for since then are fresh */
 	int64_t deadline;
 	pid_t pid; /* the caller's, a thread's */
@@ -74,7 +75,8 @@ struct op {
 	struct op **waits_in;           /* another place that knows it waits, to be cleared */
 	struct op *all_prev, *all_next; /* in fs->waiting */
 	bool interrupted;
-	bool peek; /* takes what is at hand: -EAGAIN instead of OP_WAIT, and nothing is fetched */
+	bool known; /* lookup: the kernel had the name when it asked */
+	bool peek;  /* takes what is at hand: -EAGAIN instead of OP_WAIT, and nothing is fetched */
 };
 
 /* A new op for a request; NULL: it was answered with ENOMEM. */

@@ -52,12 +52,9 @@ void ops_entry(struct op *op, enum reply_kind kind, struct found *found)
 static int step_lookup(struct op *op)
 {
 	struct found found;
-	tree_looks_again(op);
 	int result = tree_lookup(op, op->node, op->name, &found);
 	if (result == 0) {
 		ops_entry(op, REPLY_ENTRY, &found);
-	} else if (result < 0 && result != -ENOENT) {
-		tree_look_failed(op);
 	} else if (result == -ENOENT && found.valid_ms > 0) {
 		/* An entry without an inode: the kernel remembers that there is none. */
 		op->reply.kind = REPLY_ENTRY;
@@ -68,10 +65,27 @@ static int step_lookup(struct op *op)
 	return result;
 }
 
+static int begin_lookup(struct op *op)
+{
+	struct found found;
+	int err = tree_looks_again(op);
+	op->failed = tree_look_failed;
+	if (err == 0) {
+		op->step = step_lookup;
+		return step_lookup(op);
+	}
+	/* Somebody else may have got it meanwhile. */
+	if (tree_peek(op, op->node, op->name, &found) != 0) {
+		return err;
+	}
+	ops_entry(op, REPLY_ENTRY, &found);
+	return 0;
+}
+
 static void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	struct fs *fs = ops_fs(req);
-	struct op *op = op_create(fs, req, step_lookup, ops_node(fs, parent));
+	struct op *op = op_create(fs, req, begin_lookup, ops_node(fs, parent));
 	if (op) {
 		op->name = strdup(name);
 		op_run(op);

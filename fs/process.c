@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/clock.h"
 #include "fs/fs.h"
 
 bool process_has(pid_t process, pid_t thread)
@@ -16,6 +18,31 @@ bool process_has(pid_t process, pid_t thread)
 bool process_has_ended(pid_t process)
 {
 	return kill(process, 0) < 0 && errno == ESRCH;
+}
+
+bool process_is_older(pid_t thread, int64_t ms)
+{
+	char path[64], text[1024];
+	int64_t tick = sysconf(_SC_CLK_TCK);
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)thread);
+	FILE *file = fopen(path, "re");
+	size_t len = file ? fread(text, 1, sizeof(text) - 1, file) : 0;
+	if (file) {
+		fclose(file);
+	}
+	text[len] = '\0';
+	/* The name, which may hold anything, ends with the last bracket; the time is the twentieth
+	 * field behind it. */
+	const char *at = strrchr(text, ')');
+	for (unsigned i = 0; at && i < 20; i++) {
+		at = strchr(at + 1, ' ');
+	}
+	unsigned long long began = at ? strtoull(at, NULL, 10) : 0;
+	if (began == 0) {
+		return false;
+	}
+	/* It was rounded down. */
+	return clock_ms_of(CLOCK_BOOTTIME) - ((int64_t)began + 1) * 1000 / tick > ms;
 }
 
 static pid_t read_process(pid_t thread)

@@ -46,10 +46,11 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms);
 /* The kernel looks at a directory, maybe more than once, before it reads it: what was fetched for
  * the first look is fresh for all of that, and what could not be had is not asked for again. */
 void tree_reads_on(struct op *op, const struct node *dir);
-/* A name that the kernel knew and that could not be had is looked up by it once more: that gets the
- * same failure, and does not wait for another one. */
-void tree_looks_again(struct op *op);
-void tree_look_failed(struct op *op);
+/* A name that the kernel knew and that could not be had is looked up by it once more; and while one
+ * looks a name up, all others who want it wait in the kernel, to ask one after the other. They get
+ * the same failure (-errno; 0: there was none) and do not wait for another one. */
+int tree_looks_again(struct op *op);
+void tree_look_failed(struct op *op, int err);
 
 /* One name of a directory. */
 struct listed {

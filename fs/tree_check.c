@@ -6,14 +6,13 @@
 #include "fs/document.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
+#include "fs/look.h"
 #include "fs/name.h"
 #include "fs/node.h"
 #include "fs/notify.h"
 #include "fs/op.h"
 #include "fs/route.h"
 #include "fs/tree.h"
-
-#define LOOK_MS 100
 
 /* What a variable stands for in all that a document shows. */
 static const char *bound_to(const struct document *document, enum variable variable)
@@ -102,41 +101,54 @@ static int check_folder(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 											  : result;
 }
 
-/* Whether an op goes on from the look before it; it then began when that did. */
-static bool goes_on(struct op *op, const struct look *look, uint64_t ino)
-{
-	bool mine = look->ino == ino && look->pid == op->pid && look->began <= op->began &&
-		    clock_now_ms() - look->ended < LOOK_MS;
-	if (mine) {
-		op->began = look->began;
-	}
-	return mine;
-}
-
 void tree_reads_on(struct op *op, const struct node *dir)
 {
-	if (goes_on(op, &op->fs->look, dir->ino)) {
-		op->fs->look.ino = 0;
+	struct look *look = look_of(op, dir->ino);
+	if (look) {
+		op->began = look->began;
+		look_drop(op->fs, look);
 	}
 }
 
-void tree_looks_again(struct op *op)
+/* A name, apart from the directory that it may be of. */
+static uint64_t name_looked_at(const struct op *op)
 {
-	struct look *look = &op->fs->look_by_name;
-	if (look->ino && goes_on(op, look, node_ino(op->node, op->name))) {
-		look->ino = 0;
-	}
+	return ~node_ino(op->node, op->name);
 }
 
-void tree_look_failed(struct op *op)
+int tree_looks_again(struct op *op)
 {
+	const struct node *node = node_find(op->node, op->name);
+	uint64_t what = name_looked_at(op);
+	op->known = node && node->lookups > 0 && !node->lost;
+	struct look *look = look_of(op, what);
+	look = look ? look : look_of_others(op, what);
+	if (look && !look->again) {
+		look_drop(op->fs, look);
+		look = NULL;
+	}
+	if (!look) {
+		return 0;
+	}
+	look->again = false;
+	return look->err;
+}
+
+void tree_look_failed(struct op *op, int err)
+{
+	uint64_t what = name_looked_at(op);
+	struct look *look = look_of(op, what);
+	if (err == -ENOENT || err == -EINTR) {
+		return;
+	}
+	if (look) {
+		look->again = op->known;
+	} else {
+		look_note(op, what, err, op->known);
+	}
 	struct node *node = node_find(op->node, op->name);
-	if (node && node->lookups > 0 && !node->lost) {
+	if (node && op->known) {
 		node->lost = true;
-		op->fs->look_by_name = (struct look){ .ino = node_ino(op->node, op->name),
-			.pid = op->pid,
-			.began = op->began,
-			.ended = clock_now_ms() };
 	}
 }
 
@@ -149,18 +161,21 @@ int tree_check_dir(struct op *op, struct node *dir, int64_t *ret_valid_ms)
 		return 0;
 	}
 	/* glibc's opendir is one look, the kernel's before reading another. */
-	bool again = (fs->look.failed || fs->look.fresh) && goes_on(op, &fs->look, dir->ino);
-	fs->look.fresh &= !again;
+	struct look *look = look_of(op, dir->ino);
+	bool again = look && (look->err < 0 || look->again);
+	if (again) {
+		op->began = look->began;
+		look->again = false;
+	}
 	int result = listing ? document_need(op, listing) : check_folder(op, dir, ret_valid_ms);
-	int64_t now = clock_now_ms();
 	if (result == OP_WAIT) {
 		return OP_WAIT;
 	}
-	if (!again && (listing || result == 0)) {
-		fs->look = (struct look){ dir->ino, op->pid, op->began, now, result < 0, true };
-	}
 	if (listing) {
-		*ret_valid_ms = result == 0 ? document_ttl_left(listing, now) : 0;
+		*ret_valid_ms = result == 0 ? document_ttl_left(listing, clock_now_ms()) : 0;
+	}
+	if (!again && (listing || result == 0) && *ret_valid_ms < LOOK_MS) {
+		look_note(op, dir->ino, result, true);
 	}
 	if (listing && result < 0 && result != -ENOENT) {
 		/* It can be looked at although its names cannot be had now; but what the kernel has

@@ -11,9 +11,10 @@ import pytest
 import canonical
 import harness
 import samples
-from harness import poll, takes
+from harness import fails, poll, takes
 
 CALLERS = 200
+FEW = 5
 THREADS = 24  # the daemon's, however many wait
 FILES = 64  # its descriptors
 
@@ -166,10 +167,72 @@ def test_the_others_go_on(trial, way, number):
 def test_each_gives_up_at_its_deadline(trial, way):
     t = trial(timeout=int(3 * harness.SLOW))
     t.start(*way(t))
-    with takes(at_most=10):
+    with takes(at_most=5):  # less than two of it
         ends = t.end()
     assert [status for status, _ in ends] == [2 if way is listings else 1] * CALLERS
     assert all(os.strerror(errno.ETIMEDOUT) in said for _, said in ends), ends[0]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_who_waits_for_one_name_gives_up_at_one_deadline(trial, known):
+    """All but the first one wait in the kernel until that has its answer, and ask then."""
+    t = trial(timeout=int(3 * harness.SLOW), ttl=0, ttl_status=0, stale=0)
+    path = t.hanging.files("config.json")[0]
+    t.process.listdir(t.hanging.path)
+    if known:
+        t.process.read(path)
+    t.hang("connectors")
+    t.start(*[["cat", path]] * FEW)
+    with takes(at_most=5):
+        ends = t.end()
+    assert ends == [(1, f"cat: {path}: {os.strerror(errno.ETIMEDOUT)}\n")] * FEW
+    assert len(t.api.calls()) == 1
+
+
+def test_names_that_were_known_give_up_at_one_deadline(trial):
+    """The kernel drops each, and looks once more."""
+    t = trial(timeout=int(3 * harness.SLOW), ttl=0, ttl_status=0, stale=0)
+    paths = t.hanging.files("config.json")[:20]
+    for path in paths:
+        t.process.read(path)
+    t.hang("connectors")
+    t.start(*[["cat", path] for path in paths])
+    with takes(at_most=5):
+        ends = t.end()
+    assert ends == [(1, f"cat: {path}: {os.strerror(errno.ETIMEDOUT)}\n") for path in paths]
+
+
+def test_who_comes_later_asks_again(trial):
+    """Who asks anew, or was started later, asks the API; and who was there already and asks only
+    now has what they got."""
+    t = trial(timeout=int(harness.SLOW + 1))
+    path = t.hanging.path.parent / "metrics.prom"  # the kernel looks for it each time
+    t.process.listdir(t.hanging.path)
+    t.api.fault(path="/export$", times=-1, hang=True)
+    t.api.clear()
+    with subprocess.Popen(["sh", "-c", 'read -r line && exec cat "$0"', path],
+                          stdin=subprocess.PIPE, stdout=subprocess.PIPE) as present:
+        for _ in range(2):
+            with fails(errno.ETIMEDOUT):
+                t.process.read(path)
+        assert len(t.api.calls()) == 2
+        t.api.clear_faults()
+        text = harness.run("cat", path).output
+        assert len(t.api.calls()) == 3 and text
+        assert present.communicate(b"\n", 30 * harness.SLOW)[0].decode() == text
+        assert len(t.api.calls()) == 3
+
+
+def test_a_refresh_forgets_who_waited(trial):
+    t = trial(timeout=int(harness.SLOW + 1))
+    path = t.hanging.path.parent / "metrics.prom"
+    t.process.listdir(t.hanging.path)
+    t.api.fault(path="/export$", times=-1, hang=True)
+    said = harness.run("cat", path, status=1, LC_ALL="C").errors
+    assert said == f"cat: {path}: {os.strerror(errno.ETIMEDOUT)}\n"
+    t.api.clear_faults()
+    t.process.write(t.mounted / ".connectfs" / "refresh", b"1\n")
+    assert t.process.read(path)
 
 
 def test_the_end_in_the_middle(trial):
