@@ -272,6 +272,16 @@ int folder_becomes(struct folder *folder, const char *name)
 	struct node *dir =
 		encoded ? node_create_route(old->parent, encoded, folder->route, name) : NULL;
 	struct node *alias = encoded ? make_alias(old, encoded) : NULL;
+	struct folder *other = dir ? folder_find(folder->fs, dir) : NULL;
+	if (other && alias) {
+		/* Somebody has been in there already: what is here is of no more use. */
+		node_unref(dir);
+		node_unbind(old);
+		entries_clear(&folder->entries);
+		folder_drop_alias(other);
+		other->alias = alias;
+		return 0;
+	}
 	int err = dir && alias ? node_set_key(old, name) : -ENOMEM;
 	if (err == 0) {
 		err = move_folder(folder, name, dir);

@@ -235,6 +235,25 @@ def test_another_description_after_a_create_that_nobody_answered(place):
     assert tides(p)[0]["spec"]["description"] == "another"
 
 
+def test_a_save_of_what_an_unanswered_create_has_made(place):
+    """What was refused there is still there when the create is found to have made it."""
+    p = place(timeout_write=2)
+    p.api.fault(**AT["create"], unanswered="hang")
+    with fails(errno.ETIMEDOUT):
+        p.process.write(p.archive, CONTENT)
+    one, = tides(p)
+    p.refresh()
+    own = p.plugins / one["id"]
+    p.api.fault(method="PATCH", status=400)
+    refused = text(description="refused")
+    with fails(errno.EINVAL):
+        p.process.write(own / "plugin.json", refused)
+    assert p.process.read(own / "plugin.json.rejected") == refused
+    p.process.write(p.json, text())
+    assert p.process.readlink(p.directory) == one["id"]
+    assert p.process.read(own / "plugin.json.rejected") == refused
+
+
 def test_another_archive_after_a_create_that_nobody_answered(place):
     """What was created is not made of it: it stays until somebody has decided."""
     p = place(timeout_write=2)
