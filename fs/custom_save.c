@@ -74,15 +74,6 @@ static int check(struct save *save, const struct config *live)
 	return 0;
 }
 
-static int prepare(struct save *save)
-{
-	if (kind_of(save) == &plugin_version) {
-		strbuf_adds(&save->why, "A version cannot be changed; make another one.");
-		return -EACCES;
-	}
-	return 0;
-}
-
 static bool is_unchanged(struct save *save, const struct config *live)
 {
 	return plugin_same(&save->base, live);
@@ -116,6 +107,10 @@ static char *patch_target(const struct folder *folder)
 
 static int patch(struct save *save, const struct config *live, struct http_answer *ret_answer)
 {
+	if (kind_of(save) == &plugin_version) {
+		strbuf_adds(&save->why, "A version cannot be changed; make another one.");
+		return -EACCES;
+	}
 	const struct folder *folder = save->job.folder;
 	cleanup(config) struct config changes = { 0 };
 	cleanup(free) char *target = patch_target(folder);
@@ -165,7 +160,6 @@ static const struct save_kind plugin = {
 	.add_difference = add_difference,
 	.is_ready = is_ready,
 	.live_target = live_target,
-	.prepare = prepare,
 	.check = check,
 	.is_unchanged = is_unchanged,
 	.send = patch,

@@ -120,6 +120,22 @@ def test_refused(place, where, fault, number, word):
     assert_created(p)
 
 
+@pytest.mark.parametrize("same", [True, False])
+def test_a_description_that_is_written_meanwhile(place, processes, same):
+    """The same one is what was created; another one is refused: a version cannot be changed."""
+    p = place()
+    p.api.fault(**AT["create"], delay_ms=3000)
+    call = processes().start("write", p.archive, CONTENT)
+    poll(lambda: CREATE in p.api.calls())
+    with contextlib.nullcontext() if same else fails(errno.EACCES):
+        p.process.write(p.json, TEXT if same else TEXT.replace(b"Station", b"Buoy"))
+    call.result()
+    assert p.api.writes() == [ASK, UPLOAD, CREATE]
+    one, = made(p)
+    beside = set() if same else {"version.json.error", "version.json.rejected"}
+    assert set(p.process.listdir(p.versions / one["id"])) == {"version.json"} | beside
+
+
 def test_a_create_that_nobody_answers(place):
     p = place(timeout_write=2)
     p.api.fault(**AT["create"], unanswered="hang")
