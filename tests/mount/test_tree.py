@@ -96,6 +96,23 @@ def test_a_listing_has_dots_types_and_inodes(api, place, mounted, process):
             assert (inode, kind) == (status.st_ino, stat.S_IFMT(status.st_mode) >> 12)
 
 
+def test_an_environment_goes_while_by_name_is_listed(emulators, mount, process):
+    """What is behind it in a listing of several parts keeps its place."""
+    api = emulators("--environments", 60, "--clusters", 1, "--connectors", 1)
+    mounted = mount(api)
+    ids = {json.loads(process.read(mounted / "environments" / env / "environment.json"))[
+        "display_name"]: env for env in process.listdir(mounted / "environments")}
+    fd = process.open(mounted / "by-name", os.O_RDONLY)
+    names = process.some_names(fd)
+    assert 3 < len(names) < 60
+    api.control("POST", "environments", {"id": ids[names[2]], "delete": True})
+    process.write(mounted / ".connectfs" / "refresh", b"1\n")
+    while some := process.some_names(fd):
+        names += some
+    process.close(fd)
+    assert sorted(names) == sorted([".", "..", *ids])
+
+
 def test_by_name(api, mounted, process):
     for env, clusters in samples.clusters_of(api):
         shown = json.loads(process.read(mounted / "environments" / env / "environment.json"))
