@@ -104,11 +104,12 @@ static int move_local(struct op *op, struct folder *folder, struct node *node)
 	return err;
 }
 
-static int exchange(struct op *op)
+static int exchange(struct op *op, const struct folder *folder)
 {
+	bool archive = archive_format(op->name) || archive_format(op->to_name);
 	struct entry *a = entry_find(*ops_entries(op->fs, op->node), op->name);
 	struct entry *b = entry_find(*ops_entries(op->fs, op->to_node), op->to_name);
-	if (!a || !b) {
+	if (!a || !b || (folder->route->folder->plugin && archive)) {
 		return -EINVAL;
 	}
 	struct node *node = a->node;
@@ -153,7 +154,7 @@ static int rename_in_folder(struct op *op, struct folder *folder)
 	const struct route *to = ops_fixed_route(op->to_node, op->to_name);
 	int result = 0;
 	if (op->flags & RENAME_EXCHANGE) {
-		return from || to ? -EINVAL : exchange(op);
+		return from || to ? -EINVAL : exchange(op, folder);
 	}
 	if (op->flags & RENAME_NOREPLACE && ops_exists(op, op->to_node, op->to_name, &result)) {
 		return result;

@@ -507,6 +507,20 @@ def test_an_archive_that_is_not_written_yet(place, processes):
     assert any("tides.zip" in line for line in p.errors())
 
 
+def test_an_archive_that_is_exchanged(place):
+    """It would be there, and nothing be made of it."""
+    p = place()
+    with fails(errno.EINVAL):
+        p.process.write(p.archive, CONTENT[:-30])
+    p.process.write(p.directory / ".tides", CONTENT)
+    for names in ((p.archive, p.directory / ".tides"), (p.directory / ".tides", p.archive)):
+        with fails(errno.EINVAL):
+            p.process.rename_with(*names, 2)
+    assert p.api.calls() == []
+    p.process.rename(p.directory / ".tides", p.archive)
+    assert_created(p)
+
+
 def test_removed_while_it_is_made(place, processes):
     p = place()
     p.api.fault(**AT["upload"], delay_ms=3000)
