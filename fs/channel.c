@@ -1,11 +1,19 @@
 #include "fs/channel.h"
 
+#include <errno.h>
 #include <linux/fuse.h>
+#include <semaphore.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "fs/ops.h"
+
+/* The thread that takes a request answers it and takes the next one: to wake another would cost
+ * more than most answers do. The others wait here. */
+static sem_t turn;
+static _Thread_local bool has_turn;
 
 static ssize_t write_answer(int fd, struct iovec *iov, int count, void *userdata)
 {
@@ -20,14 +28,30 @@ static ssize_t write_answer(int fd, struct iovec *iov, int count, void *userdata
 	return writev(fd, iov, count);
 }
 
+/* libfuse cancels its threads here, at the end: both calls are points for that. */
 static ssize_t read_request(int fd, void *buf, size_t size, void *userdata)
 {
 	(void)userdata;
+	if (!has_turn && sem_wait(&turn) < 0) {
+		return -1;
+	}
+	has_turn = true;
 	return read(fd, buf, size);
 }
 
 int channel_set_up(struct fuse_session *session)
 {
 	static const struct fuse_custom_io io = { .writev = write_answer, .read = read_request };
+	if (sem_init(&turn, 0, 1) < 0) {
+		return -errno;
+	}
 	return fuse_session_custom_io(session, &io, fuse_session_fd(session));
+}
+
+void channel_hand_over(void)
+{
+	if (has_turn) {
+		has_turn = false;
+		sem_post(&turn);
+	}
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "fs/channel.h"
 #include "fs/fs.h"
 #include "fs/node.h"
 #include "fs/ops.h"
@@ -200,6 +201,8 @@ void notify_all(struct fs *fs)
 void notify_listing(const struct fs *fs, const struct node *dir)
 {
 	if (fs->session) {
+		/* The kernel waits for who reads a page of it, who may wait for us. */
+		channel_hand_over();
 		fuse_lowlevel_notify_inval_inode(fs->session, ops_ino(fs, dir), 0, 0);
 	}
 }

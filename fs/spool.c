@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "fs/channel.h"
 #include "fs/user_dir.h"
 
 #define PATH_BYTES 4096
@@ -13,6 +14,7 @@
 int spool_open(void)
 {
 	cleanup(strbuf) struct strbuf path = STRBUF_INIT(PATH_BYTES);
+	channel_hand_over();
 	int err = user_dir("XDG_CACHE_HOME", ".cache", &path);
 	if (err < 0) {
 		return err;
@@ -31,6 +33,7 @@ int spool_open(void)
 
 int spool_write(int fd, const char *bytes, size_t len, uint64_t offset)
 {
+	channel_hand_over();
 	while (len > 0) {
 		ssize_t written = pwrite(fd, bytes, len, (off_t)offset);
 		if (written < 0 && errno != EINTR) {
@@ -49,6 +52,7 @@ int64_t spool_read(int fd, char *bytes, size_t len, uint64_t offset)
 {
 	size_t total = 0;
 	ssize_t got = 1;
+	channel_hand_over();
 	while (total < len && got != 0) {
 		got = pread(fd, bytes + total, len - total, (off_t)(offset + total));
 		if (got < 0 && errno != EINTR) {

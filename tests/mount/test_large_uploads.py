@@ -5,12 +5,15 @@ import json
 import pathlib
 import random
 import re
+import shutil
+import subprocess
 import zipfile
 
 import pytest
 
 import harness
-from uploads import CUSTOM, PRESIGN, PRESIGN_ENVIRONMENT, STATIONS, Place
+import uploads
+from uploads import CUSTOM, GATEWAY, PRESIGN, PRESIGN_ENVIRONMENT, STATIONS, Place
 
 MIB = 1 << 20
 LIMIT = 64 * MIB
@@ -45,6 +48,12 @@ def assert_small(mounted, what):
                      [what, f"{peak(mounted) / MIB:.1f}"])
     # A sanitizer keeps what was freed for a while.
     assert SANITIZED or peak(mounted) < LIMIT
+
+
+def is_held(pid):
+    """Whether a tracer keeps one of its threads from going on."""
+    states = (task / "stat" for task in pathlib.Path(f"/proc/{pid}/task").iterdir())
+    return any(state.read_text().rpartition(")")[2].split()[0] == "t" for state in states)
 
 
 @pytest.mark.parametrize("cloud", ["AWS", "AZURE", "GCP"])
@@ -97,3 +106,27 @@ def test_an_upload_that_begins_anew(place):
     upload, = p.uploads()
     assert upload["archive"]["sha256"] == digest
     assert_small(p.mounted, "64 MiB, twice")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace is not installed")
+def test_a_disk_that_hangs(place):
+    """Where an archive is written to; everybody else is served meanwhile."""
+    p, text = place(), uploads.archive()
+    p.process.mkdir(p.plugins / "Tides")
+    tracer = subprocess.Popen(
+        ["strace", "-f", "-p", str(p.mounted.pid), "-e", "trace=pwrite64",
+         "-e", "inject=pwrite64:delay_enter=60s", "-o", "/dev/null"], stderr=subprocess.PIPE,
+        env=harness.environment(), preexec_fn=harness.die_with_parent)
+    try:
+        assert b"attached" in tracer.stderr.readline()
+        p.process.begin("write", p.plugins / "Tides" / "tides.zip", text)
+        harness.poll(lambda: is_held(p.mounted.pid), 10, "the write")
+        assert p.process.read(p.plugin) == p.shown(f"{CUSTOM}/{GATEWAY}")
+        assert p.process.listdir(p.mounted / "environments")
+        assert is_held(p.mounted.pid)
+    finally:
+        tracer.terminate()
+        tracer.communicate()
+    p.process.finish()
+    assert p.process.read(p.plugins / "Tides" / "tides.zip") == text
