@@ -1,15 +1,10 @@
-#include "api/json.h"
+#include "api/json_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define EACH_BYTE UINT64_C(0x0101010101010101)
-
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
 
 static bool is_digit(char c)
 {
@@ -23,15 +18,6 @@ static int hex_value(char c)
 	}
 	c = (char)(c | 0x20);
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* The end of the text's leading blanks. */
-static const char *skip_blanks(const char *at, const char *end)
-{
-	while (at < end && is_blank(*at)) {
-		at++;
-	}
-	return at;
 }
 
 /*
@@ -186,11 +172,11 @@ static const char *check_member(struct checker *c, const char *at, unsigned dept
 		if (!at) {
 			return NULL;
 		}
-		at = skip_blanks(at, c->end);
+		at = json_skip_blanks(at, c->end);
 		if (at >= c->end || *at != ':') {
 			return fail(c, at);
 		}
-		at = skip_blanks(at + 1, c->end);
+		at = json_skip_blanks(at + 1, c->end);
 	}
 	return check_value(c, at, depth);
 }
@@ -202,7 +188,7 @@ static const char *check_container(struct checker *c, const char *at, unsigned d
 	if (depth >= JSON_DEPTH_MAX) {
 		return fail(c, at);
 	}
-	at = skip_blanks(at + 1, c->end);
+	at = json_skip_blanks(at + 1, c->end);
 	if (at < c->end && *at == close) {
 		return at + 1;
 	}
@@ -211,14 +197,14 @@ static const char *check_container(struct checker *c, const char *at, unsigned d
 		if (!at) {
 			return NULL;
 		}
-		at = skip_blanks(at, c->end);
+		at = json_skip_blanks(at, c->end);
 		if (at < c->end && *at == close) {
 			return at + 1;
 		}
 		if (at >= c->end || *at != ',') {
 			return fail(c, at);
 		}
-		at = skip_blanks(at + 1, c->end);
+		at = json_skip_blanks(at + 1, c->end);
 	}
 }
 
@@ -248,10 +234,10 @@ static const char *check_value(struct checker *c, const char *at, unsigned depth
 int json_check(const char *text, size_t len, struct json_slice *ret_value, size_t *ret_at)
 {
 	struct checker c = { .end = text + len };
-	const char *start = skip_blanks(text, c.end);
+	const char *start = json_skip_blanks(text, c.end);
 	const char *stop = check_value(&c, start, 0);
-	if (stop && skip_blanks(stop, c.end) != c.end) {
-		stop = fail(&c, skip_blanks(stop, c.end));
+	if (stop && json_skip_blanks(stop, c.end) != c.end) {
+		stop = fail(&c, json_skip_blanks(stop, c.end));
 	}
 	if (!stop) {
 		if (ret_at) {
@@ -287,8 +273,7 @@ enum json_type json_type(struct json_slice value)
 	}
 }
 
-/* Behind the string that starts at `at`, in text that was checked. */
-static const char *skip_string(const char *at, const char *end)
+const char *json_string_end(const char *at, const char *end)
 {
 	while ((at = memchr(at + 1, '"', (size_t)(end - at - 1)))) {
 		const char *escape = at;
@@ -303,31 +288,36 @@ static const char *skip_string(const char *at, const char *end)
 	return end;
 }
 
-/* Behind the value that starts at `at`, in text that was checked. */
-static const char *skip_value(const char *at, const char *end)
+static const char *container_end(const char *at, const char *end)
 {
 	unsigned depth = 0;
 	while (at < end) {
-		char c = *at;
-		if (c == '"') {
-			at = skip_string(at, end);
-			if (depth == 0) {
-				return at;
-			}
+		if (*at == '"') {
+			at = json_string_end(at, end);
 			continue;
 		}
-		if (c == '{' || c == '[') {
-			depth++;
-		} else if (c == '}' || c == ']') {
-			if (depth == 0 || --depth == 0) {
-				return depth == 0 && (c == '}' || c == ']') ? at + 1 : at;
-			}
-		} else if (depth == 0 && (c == ',' || is_blank(c))) {
+		depth += *at == '{' || *at == '[';
+		depth -= *at == '}' || *at == ']';
+		at++;
+		if (depth == 0) {
 			return at;
 		}
-		at++;
 	}
 	return end;
+}
+
+const char *json_value_end(const char *at, const char *end)
+{
+	if (*at == '"') {
+		return json_string_end(at, end);
+	}
+	if (*at == '{' || *at == '[') {
+		return container_end(at, end);
+	}
+	while (at < end && *at != ',' && *at != '}' && *at != ']' && !json_is_blank(*at)) {
+		at++;
+	}
+	return at;
 }
 
 struct json_iter json_iter(struct json_slice container)
@@ -343,33 +333,24 @@ struct json_iter json_iter(struct json_slice container)
 static struct json_slice take_value(struct json_iter *iter)
 {
 	const char *start = iter->at;
-	const char *stop;
-	if (*start == '"' || *start == '{' || *start == '[') {
-		stop = skip_value(start, iter->end);
-	} else {
-		for (stop = start;
-			stop < iter->end && *stop != ',' && !is_blank(*stop) && *stop != ':';
-			stop++) {
-		}
-	}
-	iter->at = stop;
-	return (struct json_slice){ start, (size_t)(stop - start) };
+	iter->at = json_value_end(start, iter->end);
+	return (struct json_slice){ start, (size_t)(iter->at - start) };
 }
 
 bool json_next(struct json_iter *iter, struct json_slice *ret_key, struct json_slice *ret_value)
 {
-	while (iter->at < iter->end && (is_blank(*iter->at) || *iter->at == ',')) {
+	while (iter->at < iter->end && (json_is_blank(*iter->at) || *iter->at == ',')) {
 		iter->at++;
 	}
-	if (iter->at >= iter->end) {
+	if (iter->at >= iter->end || *iter->at == '}' || *iter->at == ']') {
 		return false;
 	}
 	struct json_slice key = { NULL, 0 };
 	struct json_slice value = take_value(iter);
-	iter->at = skip_blanks(iter->at, iter->end);
+	iter->at = json_skip_blanks(iter->at, iter->end);
 	if (iter->at < iter->end && *iter->at == ':') {
 		key = value;
-		iter->at = skip_blanks(iter->at + 1, iter->end);
+		iter->at = json_skip_blanks(iter->at + 1, iter->end);
 		value = take_value(iter);
 	}
 	if (ret_key) {

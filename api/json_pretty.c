@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "api/json.h"
+#include "api/json_priv.h"
 
 struct member {
 	struct json_slice key, value;
@@ -34,15 +34,14 @@ static void members_free(struct member *members, size_t count)
 	free(members);
 }
 
-/* The members of an object by the order of their keys; -ENOMEM. */
-static int members_sorted(struct json_slice object, struct member **ret_members, size_t *ret_count)
+/* The members that are left of an object by the order of their keys; -ENOMEM. */
+static int members_sorted(struct json_iter *iter, struct member **ret_members, size_t *ret_count)
 {
-	struct json_iter iter = json_iter(object);
 	struct json_slice key, value;
 	struct member *members = NULL;
 	size_t count = 0, size = 0;
 	bool sorted = true;
-	while (json_next(&iter, &key, &value)) {
+	while (json_next(iter, &key, &value)) {
 		if (count == size) {
 			size = size ? 2 * size : 32;
 			struct member *more = reallocarray(members, size, sizeof(*members));
@@ -71,9 +70,10 @@ static int members_sorted(struct json_slice object, struct member **ret_members,
 bool json_has_duplicate(struct json_slice object, struct strbuf *out)
 {
 	struct member *members;
+	struct json_iter iter = json_iter(object);
 	size_t count;
 	bool found = false;
-	if (members_sorted(object, &members, &count) < 0) {
+	if (members_sorted(&iter, &members, &count) < 0) {
 		return false;
 	}
 	for (size_t i = 1; i < count && !found; i++) {
@@ -85,9 +85,6 @@ bool json_has_duplicate(struct json_slice object, struct strbuf *out)
 	members_free(members, count);
 	return found;
 }
-
-static void pretty(
-	struct json_slice value, enum json_order order, unsigned depth, struct strbuf *out);
 
 /* The depth of what stands on one line, however deep. */
 #define COMPACT UINT_MAX
@@ -112,77 +109,116 @@ static void new_line(unsigned depth, struct strbuf *out)
 	}
 }
 
-/* One member on a line of its own. */
-static void pretty_member(struct json_slice key, struct json_slice value, enum json_order order,
-	unsigned depth, bool first, struct strbuf *out)
+/* The writers below take the place in a checked text where something starts, append it, and return
+ * the place behind it. */
+struct writer {
+	const char *end; /* of the text */
+	enum json_order order;
+	struct strbuf *out;
+};
+
+static const char *write_value(const struct writer *writer, const char *at, unsigned depth);
+
+static const char *write_string(const struct writer *writer, const char *at)
 {
-	if (!first) {
-		strbuf_addc(out, ',');
-	}
-	new_line(depth, out);
-	if (key.text) {
-		json_respell(key, out);
-		strbuf_adds(out, depth == COMPACT ? ":" : ": ");
-	}
-	pretty(value, order, depth, out);
+	const char *stop = json_string_end(at, writer->end);
+	json_respell((struct json_slice){ at, (size_t)(stop - at) }, writer->out);
+	return stop;
 }
 
-static void pretty_sorted(struct json_slice object, unsigned depth, struct strbuf *out)
+static void write_colon(const struct writer *writer, unsigned depth)
+{
+	strbuf_add(writer->out, ": ", depth == COMPACT ? 1 : 2);
+}
+
+/* From the first member or element up to the closing bracket. */
+static const char *write_as_given(
+	const struct writer *writer, const char *at, bool keyed, unsigned depth)
+{
+	for (;;) {
+		new_line(depth, writer->out);
+		if (keyed) {
+			at = json_skip_blanks(write_string(writer, at), writer->end);
+			at = json_skip_blanks(at + 1, writer->end);
+			write_colon(writer, depth);
+		}
+		at = json_skip_blanks(write_value(writer, at, depth), writer->end);
+		if (*at != ',') {
+			return at;
+		}
+		strbuf_addc(writer->out, ',');
+		at = json_skip_blanks(at + 1, writer->end);
+	}
+}
+
+/* The same of an object's members, by the order of their keys. */
+static const char *write_sorted(const struct writer *writer, const char *at, unsigned depth)
 {
 	struct member *members;
 	size_t count;
-	if (members_sorted(object, &members, &count) < 0) {
-		out->err = -ENOMEM;
-		return;
+	struct json_iter iter = { at, writer->end };
+	if (members_sorted(&iter, &members, &count) < 0) {
+		writer->out->err = -ENOMEM;
+		return iter.at;
 	}
 	for (size_t i = 0; i < count; i++) {
-		pretty_member(
-			members[i].key, members[i].value, JSON_SORTED, below(depth), i == 0, out);
+		if (i > 0) {
+			strbuf_addc(writer->out, ',');
+		}
+		new_line(depth, writer->out);
+		json_respell(members[i].key, writer->out);
+		write_colon(writer, depth);
+		write_value(writer, members[i].value.text, depth);
 	}
 	members_free(members, count);
+	return iter.at;
 }
 
-static void pretty_as_given(
-	struct json_slice container, enum json_order order, unsigned depth, struct strbuf *out)
+static const char *write_container(const struct writer *writer, const char *at, unsigned depth)
 {
-	struct json_iter iter = json_iter(container);
-	struct json_slice key, value;
-	for (bool first = true; json_next(&iter, &key, &value); first = false) {
-		pretty_member(key, value, order, below(depth), first, out);
+	bool keyed = *at == '{';
+	char close = keyed ? '}' : ']';
+	strbuf_addc(writer->out, *at);
+	at = json_skip_blanks(at + 1, writer->end);
+	if (*at != close) {
+		at = keyed && writer->order == JSON_SORTED
+			     ? write_sorted(writer, at, below(depth))
+			     : write_as_given(writer, at, keyed, below(depth));
+		new_line(depth, writer->out);
 	}
+	strbuf_addc(writer->out, close);
+	return at + 1;
 }
 
 /* NOLINTNEXTLINE(misc-no-recursion): JSON_DEPTH_MAX bounds it */
-static void pretty(
+static const char *write_value(const struct writer *writer, const char *at, unsigned depth)
+{
+	if (*at == '{' || *at == '[') {
+		return write_container(writer, at, depth);
+	}
+	if (*at == '"') {
+		return write_string(writer, at);
+	}
+	const char *stop = json_value_end(at, writer->end);
+	strbuf_add(writer->out, at, (size_t)(stop - at));
+	return stop;
+}
+
+static void write_whole(
 	struct json_slice value, enum json_order order, unsigned depth, struct strbuf *out)
 {
-	enum json_type type = json_type(value);
-	struct json_slice first;
-	struct json_iter iter = json_iter(value);
-	if (type == JSON_STRING) {
-		json_respell(value, out);
-	} else if (type != JSON_OBJECT && type != JSON_ARRAY) {
-		strbuf_add(out, value.text, value.len);
-	} else if (!json_next(&iter, NULL, &first)) {
-		strbuf_adds(out, type == JSON_OBJECT ? "{}" : "[]");
-	} else {
-		strbuf_addc(out, value.text[0]);
-		if (type == JSON_OBJECT && order == JSON_SORTED) {
-			pretty_sorted(value, depth, out);
-		} else {
-			pretty_as_given(value, order, depth, out);
-		}
-		new_line(depth, out);
-		strbuf_addc(out, type == JSON_OBJECT ? '}' : ']');
+	struct writer writer = { value.text + value.len, order, out };
+	if (value.text) {
+		write_value(&writer, value.text, depth);
 	}
 }
 
 void json_pretty(struct json_slice value, enum json_order order, struct strbuf *out)
 {
-	pretty(value, order, 0, out);
+	write_whole(value, order, 0, out);
 }
 
 void json_compact(struct json_slice value, enum json_order order, struct strbuf *out)
 {
-	pretty(value, order, COMPACT, out);
+	write_whole(value, order, COMPACT, out);
 }
