@@ -52,35 +52,54 @@ bool item_same_part(enum part_kind kind, const struct part *a, const struct part
 	return part_is(a, b->text, b->len) || (kind == PART_CONFIG && same_settings(a, b));
 }
 
-/* What connector.json shows, compact: id, name, type and tasks. The id may be missing. */
-static void add_info(struct strbuf *text, struct json_slice id, struct json_slice info)
+/* What the answers say of a connector, beside its id and status. */
+struct info {
+	struct json_slice config;
+	struct json_slice shown[3]; /* name, type, tasks */
+};
+
+static const char *const info_members[] = { "config", "name", "type", "tasks" };
+
+static struct info info_of(struct json_slice value)
 {
-	static const char *const members[] = { "name", "type", "tasks" };
+	struct json_slice values[COUNT(info_members)];
+	struct info info;
+	json_pick(value, info_members, values, COUNT(info_members));
+	info.config = values[0];
+	memcpy(info.shown, values + 1, sizeof(info.shown));
+	return info;
+}
+
+/* What connector.json shows, compact: id, name, type and tasks. The id may be missing. */
+static void add_info(struct strbuf *text, struct json_slice id, const struct info *info)
+{
+	size_t most = id.len + 64;
 	const char *separator = "";
-	strbuf_init(text, id.len + info.len + 64);
-	strbuf_reserve(text, text->max);
+	for (size_t i = 0; i < COUNT(info->shown); i++) {
+		most += info->shown[i].len;
+	}
+	strbuf_init(text, most);
+	strbuf_reserve(text, most);
 	strbuf_addc(text, '{');
 	if (id.text) {
 		strbuf_adds(text, "\"id\":");
 		strbuf_add(text, id.text, id.len);
 		separator = ",";
 	}
-	struct json_slice values[COUNT(members)];
-	json_pick(info, members, values, COUNT(members));
-	for (size_t i = 0; i < COUNT(members); i++) {
-		if (values[i].text) {
+	for (size_t i = 0; i < COUNT(info->shown); i++) {
+		if (info->shown[i].text) {
 			strbuf_adds(text, separator);
 			strbuf_addc(text, '"');
-			strbuf_adds(text, members[i]);
+			strbuf_adds(text, info_members[i + 1]);
 			strbuf_adds(text, "\":");
-			strbuf_add(text, values[i].text, values[i].len);
+			strbuf_add(text, info->shown[i].text, info->shown[i].len);
 			separator = ",";
 		}
 	}
 	strbuf_addc(text, '}');
 }
 
-static struct part *info_part(struct json_slice id, struct json_slice info)
+static struct part *info_part(struct json_slice id, const struct info *info)
 {
 	struct strbuf text;
 	add_info(&text, id, info);
@@ -111,10 +130,9 @@ static int cut_connector(struct stage *stage, const char *name, struct json_slic
 	static const char *const members[] = { "id", "info", "status" };
 	struct json_slice values[COUNT(members)];
 	json_pick(value, members, values, COUNT(members));
-	struct json_slice id = json_get(values[0], "id"), info = values[1], status = values[2];
-	struct json_slice config = json_get(info, "config");
-	if (json_type(info) != JSON_OBJECT || !is_config(config) ||
-		(id.text && json_type(id) != JSON_STRING)) {
+	struct json_slice id = json_get(values[0], "id"), status = values[2];
+	struct info info = info_of(values[1]);
+	if (!is_config(info.config) || (id.text && json_type(id) != JSON_STRING)) {
 		return -EBADMSG;
 	}
 	struct staged *staged = stage_add(stage, name);
@@ -122,10 +140,10 @@ static int cut_connector(struct stage *stage, const char *name, struct json_slic
 		return -ENOMEM;
 	}
 	struct strbuf text;
-	add_info(&text, id, info);
+	add_info(&text, id, &info);
 	struct json_slice shown = { strbuf_str(&text), text.len };
 	bool kept = !text.err && stage_part(stage, staged, PART_INFO, shown) &&
-		    stage_part(stage, staged, PART_CONFIG, config) &&
+		    stage_part(stage, staged, PART_CONFIG, info.config) &&
 		    (json_type(status) != JSON_OBJECT ||
 			    stage_part(stage, staged, PART_STATUS, status));
 	strbuf_finish(&text);
@@ -141,12 +159,12 @@ int item_take_answer(
 	}
 	struct part *part = NULL;
 	if (kind == PART_INFO) {
-		struct json_slice config = json_get(value, "config");
-		if (!is_config(config)) {
+		struct info info = info_of(value);
+		if (!is_config(info.config)) {
 			return -EBADMSG;
 		}
-		part = info_part(part_id(item->parts[PART_INFO]), value);
-		struct part *also = part_create(config.text, config.len);
+		part = info_part(part_id(item->parts[PART_INFO]), &info);
+		struct part *also = part_create(info.config.text, info.config.len);
 		if (also) {
 			overlay_take(item, PART_CONFIG, also, started);
 		}
@@ -193,7 +211,8 @@ struct item *connector_created(
 	struct document *document, const char *name, struct json_slice answer)
 {
 	struct item *item = document_add(document, name);
-	struct json_slice none = { NULL, 0 }, config = json_get(answer, "config");
+	struct json_slice none = { NULL, 0 };
+	struct info info = info_of(answer);
 	if (!item || overlay_created(item) < 0) {
 		return NULL;
 	}
@@ -202,10 +221,11 @@ struct item *connector_created(
 	strbuf_adds(&status, "{\"name\":");
 	json_encode(name, strlen(name), &status);
 	strbuf_adds(&status, ",\"connector\":{\"state\":\"PROVISIONING\"},\"tasks\":[]}");
-	if (is_config(config)) {
-		item_set_part(item, PART_CONFIG, part_create(config.text, config.len), now);
+	if (is_config(info.config)) {
+		item_set_part(
+			item, PART_CONFIG, part_create(info.config.text, info.config.len), now);
 	}
-	item_set_part(item, PART_INFO, info_part(none, answer), now);
+	item_set_part(item, PART_INFO, info_part(none, &info), now);
 	/* Guessed, not asked: the first reader asks. */
 	item_set_part(item, PART_STATUS, part_create(strbuf_str(&status), status.len), 0);
 	strbuf_finish(&status);
