@@ -13,6 +13,7 @@
 #include "fs/fs.h"
 #include "fs/hash.h"
 #include "fs/overlay.h"
+#include "fs/texts.h"
 #include "fs/tree.h"
 
 #define MANY 1000
@@ -129,6 +130,7 @@ void document_remove(struct item *item)
 	document->count--;
 	memmove(document->items + index, document->items + index + 1,
 		(document->count - index) * sizeof(struct item *));
+	texts_forget(document->fs->texts);
 	drop(item);
 }
 
@@ -291,6 +293,9 @@ bool item_set_part(struct item *item, enum part_kind kind, struct part *part, in
 		return false;
 	}
 	item->parts[kind] = part;
+	if (old) {
+		texts_forget(item->document->fs->texts);
+	}
 	part_unref(old);
 	for (unsigned face = 0; face < FACES; face++) {
 		if (shows(item->document, face, kind)) {

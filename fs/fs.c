@@ -22,6 +22,7 @@
 #include "fs/route.h"
 #include "fs/save.h"
 #include "fs/secrets.h"
+#include "fs/texts.h"
 #include "fs/times.h"
 #include "fs/topology.h"
 #include "fs/tree.h"
@@ -65,8 +66,10 @@ int fs_create(const struct options *options, struct auth *auth, struct http *htt
 	pthread_condattr_destroy(&attr);
 	fs->root = node_create(fs, NULL, "");
 	fs->times = times_create();
+	fs->texts = texts_create();
 	fs->journal = journal_create();
-	if (!fs->root || !fs->times || !fs->journal || notifier_create(fs, &fs->notifier) < 0) {
+	if (!fs->root || !fs->times || !fs->texts || !fs->journal ||
+		notifier_create(fs, &fs->notifier) < 0) {
 		fs_destroy(fs);
 		return -ENOMEM;
 	}
@@ -100,6 +103,7 @@ void fs_destroy(struct fs *fs)
 	nodes_destroy(fs);
 	close_all(fs->closing, fs->closing_count);
 	times_destroy(fs->times);
+	texts_destroy(fs->texts);
 	journal_destroy(fs->journal);
 	secrets_destroy(fs->secrets);
 	pthread_cond_destroy(&fs->changed);

@@ -65,6 +65,7 @@ struct fs {
 	struct table bases;         /* lock; by inode number (bases.h) */
 	struct op *waiting;         /* lock */
 	struct times *times;        /* lock */
+	struct texts *texts;        /* lock */
 	struct id_index *ids;       /* lock; where the connectors' ids are (by_id.h) */
 	struct asked *asked;        /* lock; what questions were answered */
 	struct touched *touched;    /* lock; what chmod and utimens set on views */

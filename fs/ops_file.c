@@ -15,6 +15,7 @@
 #include "fs/process.h"
 #include "fs/question.h"
 #include "fs/route.h"
+#include "fs/texts.h"
 
 #define ALONG_MAX ((size_t)64 << 10)
 
@@ -72,7 +73,8 @@ static void send_along(struct op *op, struct node *node)
 		return;
 	}
 	struct strbuf text = STRBUF_INIT(ALONG_MAX);
-	if (tree_render(node, &text) == 0 && text.len == node->size) {
+	if (texts_take(op->fs->texts, node->hash, node->size, &text) ||
+		(tree_render(node, &text) == 0 && text.len == node->size)) {
 		notify_text(op->fs, node, strbuf_str(&text), text.len);
 	}
 	strbuf_wipe(&text);

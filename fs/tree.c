@@ -17,6 +17,7 @@
 #include "fs/op.h"
 #include "fs/question.h"
 #include "fs/route.h"
+#include "fs/texts.h"
 #include "fs/times.h"
 #include "fs/topology.h"
 
@@ -106,7 +107,8 @@ static struct timespec content_time(
 }
 
 /* Renders a part, if that was not done yet, to know what is shown of it. */
-static int face_of(const struct route *route, const struct part *part, struct face *face)
+static int face_of(
+	struct fs *fs, const struct route *route, const struct part *part, struct face *face)
 {
 	if (face->size > 0) {
 		return 0;
@@ -117,6 +119,7 @@ static int face_of(const struct route *route, const struct part *part, struct fa
 	if (err == 0) {
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
+		texts_keep(fs->texts, face->hash, &text);
 	}
 	strbuf_wipe(&text);
 	return err;
@@ -177,7 +180,7 @@ static int lookup_document_file(struct op *op, struct node *dir, const char *nam
 	struct part *part = item->parts[route->part];
 	bool is_cut = item->document->kind->cut != NULL;
 	struct face *face = &item->faces[is_cut ? route->face : FACE_FIRST];
-	int err = face_of(route, part, face);
+	int err = face_of(op->fs, route, part, face);
 	if (err < 0) {
 		return err;
 	}
