@@ -294,6 +294,11 @@ int http_perform(
 	return ret_answer->err;
 }
 
+bool http_is_multiplexed(const struct http *http)
+{
+	return http->multiplexed;
+}
+
 void http_counters(struct http *http, struct http_counters *ret_counters)
 {
 	ret_counters->requests = http->requests;

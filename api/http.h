@@ -158,6 +158,9 @@ int http_perform(
  * -EBADMSG (there is one, and the link does not lead to it) or -ENOMEM. */
 int http_next_target(const char *target, const char *next_link, char **ret_next);
 
+/* Whether requests share a connection, so that one more needs none of its own. */
+bool http_is_multiplexed(const struct http *http);
+
 struct http_counters {
 	uint64_t requests; /* attempts sent */
 	uint64_t retries;

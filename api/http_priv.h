@@ -155,9 +155,9 @@ struct http {
 
 	struct http_flight *flights;
 	struct http_renewal renewal;
-	size_t active;    /* attempts under way, without the uploads */
-	size_t uploading; /* uploads under way */
-	bool multiplexed; /* the last answer came over HTTP/2 */
+	size_t active;           /* attempts under way, without the uploads */
+	size_t uploading;        /* uploads under way */
+	atomic_bool multiplexed; /* the last answer came over HTTP/2 */
 	/* libcurl before 8.0: an answer that it reads while it serves another request of the same
 	 * connection may wait for ever. */
 	bool forgets;

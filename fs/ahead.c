@@ -263,13 +263,15 @@ void ahead_needs(struct op *op, struct document *document)
 	struct walk *walk = walk_on(op);
 	struct document *list = list_of(document);
 	struct trail *trail = list ? trail_of(walk, document->kind) : NULL;
+	bool entered = walk->entered == document;
+	walk->entered = entered ? NULL : walk->entered;
 	document->ahead_at = 0;
 	if (!trail) {
 		return;
 	}
 	note(walk, trail, list, document, MOMENT_MS(op->began));
 	trail->at = clock_now_ms();
-	if (ahead_at && ahead_at >= trail->began && goes_on(walk, trail)) {
+	if (ahead_at && (entered || (ahead_at >= trail->began && goes_on(walk, trail)))) {
 		int64_t age = trail->at - ahead_at;
 		if (age < op->fs->options->ttl[TTL_NEGATIVE]) {
 			document_adopt_refusal(document);
@@ -277,6 +279,15 @@ void ahead_needs(struct op *op, struct document *document)
 		trail->slow = !document->fetching && age > life_of(document) / 2;
 	}
 	follow(walk, trail);
+}
+
+void ahead_enters(struct op *op, struct document *document)
+{
+	const struct trail none = { .began = MOMENT_MS(op->began) };
+	if (document) {
+		walk_on(op)->entered = document;
+		fetch(&none, document);
+	}
 }
 
 void ahead_fetched(struct document *document)

@@ -5,7 +5,9 @@
  * A walk is a process that reads a directory and then at once what is below it, or one that needs
  * three documents of a kind in a row. What it has not shown to need, no other kind of document, is
  * never fetched for it: a walk makes the requests that it would have made, just earlier. Who goes
- * straight to a path, or reads one directory, is no walk.
+ * straight to a path, or reads one directory, is no walk; but who comes to a cluster has its
+ * connectors asked for while the list of clusters is waited for, where this takes no connection
+ * more.
  *
  * Only the next few are fetched, as many as there are connections but one, and none where the walk
  * is so slow that an answer would be old before it comes to it.
@@ -49,6 +51,7 @@ struct walk {
 	 * the last ones of clusters and of plugins (NULL: none). */
 	bool all;
 	struct document *clusters, *plugins;
+	struct document *entered; /* by its path; NULL: none, or it was needed since */
 	struct trail trails[TRAILS];
 };
 
@@ -56,6 +59,9 @@ struct walk {
 void ahead_reads(struct op *op, struct document *listing);
 /* An op needs a document that is to be fetched, or was fetched ahead. */
 void ahead_needs(struct op *op, struct document *document);
+/* An op waits to hear whether there is the place that a document is of (NULL: no memory), and will
+ * need it next. */
+void ahead_enters(struct op *op, struct document *document);
 /* A document has come. */
 void ahead_fetched(struct document *document);
 

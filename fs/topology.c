@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/cloud.h"
+#include "fs/ahead.h"
 #include "fs/connectors.h"
 #include "fs/custom.h"
 #include "fs/fs.h"
@@ -115,6 +116,17 @@ int topology_find(
 	int unlisted = find_unlisted(op, environment, cluster, ret_item);
 	/* Where the list was refused too, nobody said that there is none. */
 	return unlisted == -ENOENT && listing_denied ? -EACCES : unlisted;
+}
+
+int topology_enter(
+	struct op *op, const char *environment, const char *cluster, struct item **ret_item)
+{
+	struct fs *fs = op->fs;
+	int result = topology_find(op, environment, cluster, ret_item);
+	if (result == OP_WAIT && is_id(cluster, "lkc-") && http_is_multiplexed(fs->http)) {
+		ahead_enters(op, document_get(fs, &document_connectors, environment, cluster));
+	}
+	return result;
 }
 
 /* Whether a list, made since the op began, has the name: 1, 0, OP_WAIT + 1, or -1 unknown. */

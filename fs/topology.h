@@ -17,6 +17,11 @@ extern const struct document_kind document_runtimes;
 int topology_find(
 	struct op *op, const char *environment, const char *cluster, struct item **ret_item);
 
+/* The same for who goes on to what is below a cluster. Where requests share a connection the
+ * cluster's connectors are asked for along with the listing that is waited for. */
+int topology_enter(
+	struct op *op, const char *environment, const char *cluster, struct item **ret_item);
+
 /*
  * What a 403 or 404 from below an environment or cluster means: -ENOENT where a list made since the
  * op began has it no longer, else `err`. May return OP_WAIT.

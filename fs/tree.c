@@ -319,7 +319,7 @@ static int lookup_item(struct op *op, struct node *dir, const char *name, const 
 	if (route->variable == VAR_ENVIRONMENT) {
 		result = topology_find(op, key, NULL, &item);
 	} else if (route->variable == VAR_CLUSTER) {
-		result = topology_find(op, node_variable(dir, VAR_ENVIRONMENT), key, &item);
+		result = topology_enter(op, node_variable(dir, VAR_ENVIRONMENT), key, &item);
 	} else {
 		result = document_need(op, document);
 		if (result == 0 && !document_find(document, key)) {

@@ -1,6 +1,7 @@
 """Walks over whole accounts: what they ask for, what is fetched ahead of them, what they cost."""
 
 import collections
+import errno
 import json
 import re
 
@@ -195,6 +196,82 @@ def test_over_http2(emulators, mount, processes, certificate, tmp_path):
         status = json.loads(processes().read(mounted / ".connectfs" / "status.json"))
         assert status["connections"] == 1
         mounted.stop()
+
+
+def hang_list(api):
+    """As hang, of the lists of clusters."""
+    api.fault(path="/cmk/v2/clusters$", times=-1, hang=True)
+
+
+@NEEDS_NGHTTPX
+def test_straight_to_a_cluster(emulators, mount, process, processes, certificate, tmp_path):
+    """Its connectors are asked for along with the list that is to say that it is there."""
+    api, (site, other) = account(emulators, "--environments", 1, "--clusters", 2,
+                                 "--connectors", 2)
+    clusters, name = clusters_of(site.env), api.account()[site.env][site.cluster][0]
+    with over_http2(api, certificate, tmp_path) as url:
+        mounted = mount(api, url=url, cacert=certificate[0], timeout=60, **KEPT)
+        api.clear()
+        hang_list(api)
+        read = processes().start("read", mounted.connector(site, name) / "config.json")
+        poll(lambda: sorted(gets(api)) == sorted([clusters, bulk(site)]), 10, "both")
+        api.clear_faults()
+        assert read.result() == site.shown(name)
+        assert process.listdir(mounted.connectors(other))
+        assert sorted(gets(api)) == sorted([clusters, clusters, bulk(site), bulk(other)])
+        status = json.loads(process.read(mounted / ".connectfs" / "status.json"))
+        assert status["connections"] == 1
+        mounted.stop()
+
+
+@NEEDS_NGHTTPX
+@pytest.mark.parametrize("cluster, asked", [
+    ("README", []), ("lkc-README", []),
+    ("lkc-gone", ["/cmk/v2/clusters/lkc-gone?environment={env}",
+                  "/connect/v1/environments/{env}/clusters/lkc-gone/connectors"
+                  "?expand=id,info,status", "/org/v2/environments?page_size=100"])])
+def test_straight_to_no_cluster(emulators, mount, process, certificate, tmp_path, cluster, asked):
+    api, (site,) = account(emulators, "--environments", 1, "--clusters", 1, "--connectors", 2)
+    with over_http2(api, certificate, tmp_path) as url:
+        mounted = mount(api, url=url, cacert=certificate[0], timeout=60, **KEPT)
+        api.clear()
+        with fails(errno.ENOENT):
+            process.listdir(mounted.connectors(site).parent.parent / cluster)
+        poll(lambda: sorted(gets(api)) == sorted(
+            [clusters_of(site.env), *(path.format(env=site.env) for path in asked)]), 10)
+        mounted.stop()
+
+
+@NEEDS_NGHTTPX
+def test_straight_to_a_cluster_that_is_denied(emulators, mount, process, certificate, tmp_path):
+    """What was refused meanwhile is not asked for again."""
+    api, (site,) = account(emulators, "--environments", 1, "--clusters", 1, "--connectors", 2)
+    asked = []
+    with over_http2(api, certificate, tmp_path) as url:
+        for options in ({}, {"url": url, "cacert": certificate[0]}):
+            mounted = mount(api, timeout=60, **KEPT, **options)
+            api.clear()
+            api.fault(path="/connectors$", times=-1, status=403)
+            with fails(errno.EACCES):
+                process.listdir(mounted.connectors(site))
+            asked.append(sorted(gets(api)))
+            api.clear_faults()
+            mounted.stop()
+    assert asked[0] == asked[1] and asked[0].count(bulk(site)) == 1
+
+
+def test_one_at_a_time(emulators, mount, processes):
+    """Where a request more would need a connection of its own."""
+    api, (site,) = account(emulators, "--environments", 1, "--clusters", 1, "--connectors", 2)
+    mounted = mount(api, timeout=60, **KEPT)
+    api.clear()
+    hang_list(api)
+    listing = processes().start("listdir", mounted.connectors(site))
+    poll(lambda: gets(api) == [clusters_of(site.env)], 10, "the list")
+    hold(lambda: gets(api) == [clusters_of(site.env)], 0.3)
+    api.clear_faults()
+    assert len(listing.result()) == 2
+    assert gets(api) == [*[clusters_of(site.env)] * 2, bulk(site)]
 
 
 @pytest.mark.parametrize("read, order", [
