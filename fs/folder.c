@@ -301,6 +301,14 @@ int folder_becomes(struct folder *folder, const char *name)
 	return 0;
 }
 
+struct node *folder_dir_now(struct node *dir)
+{
+	const struct folder *folder = node_is_dir(dir) ? dir->folder : NULL;
+	bool moved = folder && folder->dir && !dir->current &&
+		     strcmp(dir->name, folder->dir->name) != 0;
+	return moved ? folder->dir : dir;
+}
+
 struct node *folder_alias(
 	struct fs *fs, const struct node *dir, const char *name, struct folder **ret_folder)
 {

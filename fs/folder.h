@@ -134,6 +134,9 @@ bool folder_keeps(struct folder *folder);
 /* The API has given what was created in it another name: it moves there, and a link stays. 0 or
  * -ENOMEM. */
 int folder_becomes(struct folder *folder, const char *name);
+/* The node that a directory has now: who was in it when it got another name is still in the old
+ * one. */
+struct node *folder_dir_now(struct node *dir);
 /* The link of a name in a directory, and whose it is; NULL: none. Borrowed. */
 struct node *folder_alias(
 	struct fs *fs, const struct node *dir, const char *name, struct folder **ret_folder);

@@ -7,6 +7,7 @@
 #include <utlist.h>
 
 #include "base/clock.h"
+#include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/job.h"
 #include "fs/node.h"
@@ -136,6 +137,12 @@ void op_run(struct op *op)
 	struct fs *fs = op->fs;
 	fs_lock(fs);
 	op->began = fs_moment(fs);
+	if (op->inside) {
+		op->node = folder_dir_now(op->node);
+	}
+	if (op->to_node) {
+		op->to_node = folder_dir_now(op->to_node);
+	}
 	int result = op->step(op);
 	if (result == OP_WAIT) {
 		watch(op);

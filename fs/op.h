@@ -75,8 +75,9 @@ struct op {
 	struct op **waits_in;           /* another place that knows it waits, to be cleared */
 	struct op *all_prev, *all_next; /* in fs->waiting */
 	bool interrupted;
-	bool known; /* lookup: the kernel had the name when it asked */
-	bool peek;  /* takes what is at hand: -EAGAIN instead of OP_WAIT, and nothing is fetched */
+	bool known;  /* lookup: the kernel had the name when it asked */
+	bool inside; /* it is about names in the directory `node` */
+	bool peek;   /* takes what is at hand: -EAGAIN instead of OP_WAIT, and nothing is fetched */
 };
 
 /* A new op for a request; NULL: it was answered with ENOMEM. */

@@ -87,6 +87,7 @@ static void ops_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 	struct fs *fs = ops_fs(req);
 	struct op *op = op_create(fs, req, begin_lookup, ops_node(fs, parent));
 	if (op) {
+		op->inside = true;
 		op->name = strdup(name);
 		op_run(op);
 	}

@@ -112,6 +112,7 @@ static void read_directory(
 	struct fs *fs = ops_fs(req);
 	struct op *op = op_create(fs, req, step, ops_node(fs, ino));
 	if (op) {
+		op->inside = true;
 		op->size = size;
 		op->offset = off;
 		op_run(op);

@@ -72,6 +72,7 @@ struct op *ops_name_op(fuse_req_t req, fuse_ino_t ino, const char *name, int (*s
 	}
 	struct op *op = op_create(fs, req, step, ops_node(fs, ino));
 	if (op) {
+		op->inside = true;
 		op->name = strdup(name);
 	}
 	return op;

@@ -242,6 +242,24 @@ def test_a_copy_of_a_whole_plugin(place, command):
     assert_prepared(p, [call for call in p.api.writes() if call[0] == "POST"])
 
 
+def test_from_within(place):
+    """Who is in a directory that gets its name from the API goes on as everybody else."""
+    p = place()
+    directory = p.local / "Tides"
+    p.process.mkdir(directory)
+    within = p.process.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    ino = p.process.fstat(within).st_ino
+    p.process.write(directory / "plugin.json", b'{"spec": {"description": "High and low"}}')
+    p.process.mkdir("versions/1.0.0", dir_fd=within)
+    assert "1.0.0" in p.process.listdir(directory / "versions")
+    p.process.write(directory / "versions" / "1.0.0" / "version.json",
+                    json.dumps(STATIONS).encode())
+    p.process.write(directory / "versions" / "1.0.0" / "tides.zip", CONTENT)
+    assert_prepared(p, p.api.writes())
+    assert p.process.readlink("versions/1.0.0", dir_fd=within)
+    assert p.process.fstat(within).st_ino == ino
+
+
 def test_versions_before_their_plugin(place):
     """Nothing looks as if it had been sent."""
     p = place()
