@@ -1,5 +1,6 @@
 #include "fs/archive.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -68,14 +69,25 @@ static bool takes_archive(const struct folder *folder)
 	return folder->made && folder->route->folder->archive;
 }
 
+/* Also the names that programs write to before they rename (".tides.zip.1pW4xz"), but not those
+ * that bear an ending by chance (".plugin.json.jArP0s"). */
+static bool is_archive_in_the_making(const char *name, const char *ending)
+{
+	const char *found = strcasestr(name, ending);
+	while (found && isalnum((unsigned char)found[strlen(ending)])) {
+		found = strcasestr(found + 1, ending);
+	}
+	return found != NULL;
+}
+
 int archive_admit(struct folder *folder, const char *name, bool *ret_spooled)
 {
 	*ret_spooled = false;
 	if (!folder->route->folder->plugin) {
 		return 0;
 	}
-	/* Also under the names that programs write to before they rename. */
-	bool archive = strcasestr(name, ".zip") || strcasestr(name, ".jar");
+	bool archive =
+		is_archive_in_the_making(name, ".zip") || is_archive_in_the_making(name, ".jar");
 	if (archive && !takes_archive(folder)) {
 		journal_error(folder->fs->journal,
 			"%s: %s: an archive cannot be put beside what exists already, nor beside a plugin that has versions",

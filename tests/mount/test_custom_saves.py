@@ -119,6 +119,20 @@ def test_editors(place):
     assert_clean(p)
 
 
+@pytest.mark.parametrize("name", [".plugin.json.jArP0s", ".plugin.json.aZip12.ziP0s"])
+def test_a_name_that_bears_an_ending_by_chance(place, name):
+    """rsync makes such ones; an archive could not stand there."""
+    p = place()
+    path = p.plugin.with_name(name)
+    p.process.create(path, changed(p.text, description="by chance"))
+    p.process.rename(path, p.plugin)
+    assert p.api.bodies("PATCH") == [{"description": "by chance"}]
+    for ending in ("zip", "zip.1pW4xz", "jar", "jar~"):
+        with fails(errno.EPERM):
+            p.process.create(p.plugin.with_name(f".tides.{ending}"), b"")
+    assert_clean(p)
+
+
 @pytest.mark.parametrize("member, value", [
     ("id", "ccp-other"), ("kind", "Other"), ("api_version", "connect/v2"),
     ("metadata", {"created_at": "2020-01-01T00:00:00Z"}), ("content_format", "JAR"),
