@@ -229,14 +229,17 @@ def test_cp_of_a_plugin_with_its_versions(place, first):
 
 @pytest.mark.parametrize("command", [["cp", "-r"], ["rsync", "-rt"], ["rsync", "-a"]])
 def test_a_copy_of_a_whole_plugin(place, command):
-    """What cannot be sent yet is refused, and said; the copy that is made again brings it."""
+    """What cannot be sent yet is refused, and said; the copy that is made again brings it. Where cp
+    happens to begin with the description, it does not know the directory that there is then."""
     p = place()
     prepared = prepare(p, [*THEN, FIRST])
     done = harness.run(*command, f"{prepared}/.", p.local / "Tides", status=None)
     if done.status:
-        assert "versions" in done.errors and "Operation not permitted" in done.errors
+        late = command[0] == "cp" and "File exists" in done.errors
+        assert "versions" in done.errors and (late or "Operation not permitted" in done.errors)
         assert p.api.writes() == [("POST", CCPM)]
-        assert any("versions: nothing can be put there before" in line for line in p.errors())
+        assert late or any("versions: nothing can be put there before" in line
+                           for line in p.errors())
         assert sorted(p.process.listdir(p.local / "Tides")) == ["plugin.json", "versions"]
         harness.run(*command, f"{prepared}/.", p.local / "Tides")
     assert_prepared(p, [call for call in p.api.writes() if call[0] == "POST"])
