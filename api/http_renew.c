@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #include "api/auth.h"
 #include "api/http_priv.h"

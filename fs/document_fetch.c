@@ -3,14 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <utlist.h>
 
-#include "api/cloud.h"
-#include "api/url.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "fs/connectors.h"
 #include "fs/document_priv.h"
 #include "fs/fs.h"
 #include "fs/journal.h"

@@ -7,7 +7,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/strbuf.h"
-#include "fs/connectors.h"
 #include "fs/folder.h"
 #include "fs/fs.h"
 #include "fs/hash.h"
@@ -21,7 +20,6 @@
 #include "fs/times.h"
 #include "fs/topology.h"
 
-#define FOREVER_MS 3600000
 #define VIEW_BYTES ((size_t)256 << 20)
 
 bool tree_is_local_dir(const struct node *dir)
