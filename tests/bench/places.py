@@ -148,7 +148,7 @@ def peers(servers, directory, flat):
     with contextlib.ExitStack() as stack:
         if shutil.which("rclone"):
             port = stack.enter_context(servers.rclone("webdav", directory))
-            copy_port = stack.enter_context(servers.rclone("http", flat))
+            copy_port = stack.enter_context(servers.rclone("http", flat, tls=True))
             mounts.append(RcloneMount(servers.work, port))
             if shutil.which("mount.davfs"):
                 mounts.append(Davfs(servers.work, port))

@@ -55,6 +55,7 @@ class Servers:
 
     def __init__(self, work, rtt, on):
         self.work, self.rtt, self.on = work, rtt, on
+        self.key, self.certificate = work / "key.pem", work / "cert.pem"
 
     @contextlib.contextmanager
     def line(self, port):
@@ -74,23 +75,24 @@ class Servers:
     @contextlib.contextmanager
     def api(self, connectors):
         """The emulator behind nghttpx, which speaks TLS and HTTP/2."""
-        key, certificate, port_file = self.work / "key.pem", self.work / "cert.pem", self.work / "port"
+        port_file = self.work / "port"
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-                        "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
+                        "-nodes", "-keyout", self.key, "-out", self.certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
                         "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
         emulator = [BUILD / "connect-emulator", "--environments", 1, "--clusters", 1, "--connectors", connectors,
                     "--provisioning", 0, "--port-file", port_file]
         with running(emulator, port_file.exists, on=self.on):
             front, back = free_port(), port_file.read_text().strip()
             with self.server(front, "nghttpx", f"--frontend=127.0.0.1,{front}", f"--backend=127.0.0.1,{back}",
-                             "--no-ocsp", "--workers=1", "--conf=/dev/null", "--errorlog-file=/dev/null", key,
-                             certificate) as port:
-                yield Api(f"http://127.0.0.1:{back}/_emulator", f"https://127.0.0.1:{port}", certificate)
+                             "--no-ocsp", "--workers=1", "--conf=/dev/null", "--errorlog-file=/dev/null", self.key,
+                             self.certificate) as port:
+                yield Api(f"http://127.0.0.1:{back}/_emulator", f"https://127.0.0.1:{port}", self.certificate)
 
-    def rclone(self, protocol, directory):
-        """The port of a server of a directory."""
+    def rclone(self, protocol, directory, tls=False):
+        """The port of a server of a directory, within `api()`."""
         port = free_port()
-        return self.server(port, "rclone", "serve", protocol, "--config", "", "--read-only", "--addr",
+        options = ["--key", self.key, "--cert", self.certificate] if tls else []
+        return self.server(port, "rclone", "serve", protocol, "--config", "", "--read-only", *options, "--addr",
                            f"127.0.0.1:{port}", directory)
 
     @contextlib.contextmanager

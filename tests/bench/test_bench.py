@@ -14,7 +14,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 SLOW = float(os.environ.get("CONNECTFS_SLOW") or 1)
 TEN = ["--connectors", "10", "--delay", "1"]
-COLD = ("ls -l", "cat one", "cat all", "grep -r", "rsync -a", "rsync -a, remounted")
+COLD = ("ls -l", "cat one", "cat all", "grep -r", "rsync -a, config.json", "rsync -a", "rsync -a, remounted")
 WARM = ("ls -l, again", "cat one, again", "cat all, again", "grep -r, again", "rsync -a, again", "stat, again")
 
 
@@ -88,7 +88,7 @@ def test_a_table(start):
     assert {count[row] for row in COLD} == {3}
     assert count["ls -l, again"] == count["cat one, again"] == 0  # the others show what is believed for seconds only
     assert count["edit"] == 2
-    assert re.search(r"^rsync -a +10 loop of curl .* 11$", table, re.M)
+    assert re.search(r"^rsync -a, config.json +10 loop of curl .* 11$", table, re.M)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
