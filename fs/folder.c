@@ -304,8 +304,8 @@ int folder_becomes(struct folder *folder, const char *name)
 struct node *folder_dir_now(struct node *dir)
 {
 	const struct folder *folder = node_is_dir(dir) ? dir->folder : NULL;
-	bool moved = folder && folder->dir && !dir->current &&
-		     strcmp(dir->name, folder->dir->name) != 0;
+	bool moved =
+		folder && folder->dir && !dir->current && strcmp(dir->name, folder->dir->name) != 0;
 	return moved ? folder->dir : dir;
 }
 
