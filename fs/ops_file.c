@@ -73,8 +73,9 @@ static void send_along(struct op *op, struct node *node)
 		return;
 	}
 	struct strbuf text = STRBUF_INIT(ALONG_MAX);
-	if (texts_take(op->fs->texts, node->hash, node->size, &text) ||
-		(tree_render(node, &text) == 0 && text.len == node->size)) {
+	bool whole = texts_take(op->fs->texts, node->part, node->hash, &text) ||
+		     tree_render(node, &text) == 0;
+	if (whole && text.len == node->size) {
 		notify_text(op->fs, node, strbuf_str(&text), text.len);
 	}
 	strbuf_wipe(&text);

@@ -2,13 +2,17 @@
 
 #include <stdlib.h>
 
+#include "base/cleanup.h"
+#include "fs/part.h"
+
 #define TEXTS     4096
 #define BYTES_MAX ((size_t)1 << 20)
 #define TEXT_MAX  ((size_t)64 << 10)
 
 struct kept {
+	struct part *part; /* counted; NULL: none */
 	uint64_t hash;
-	struct strbuf text; /* empty: none */
+	struct strbuf text;
 };
 
 struct texts {
@@ -31,6 +35,7 @@ static void drop(struct texts *texts, struct kept *kept)
 {
 	texts->bytes -= kept->text.size;
 	strbuf_wipe(&kept->text);
+	part_unref(steal(kept->part));
 }
 
 void texts_forget(struct texts *texts)
@@ -48,29 +53,30 @@ void texts_destroy(struct texts *texts)
 	}
 }
 
-void texts_keep(struct texts *texts, uint64_t hash, struct strbuf *text)
+void texts_keep(struct texts *texts, struct part *part, uint64_t hash, struct strbuf *text)
 {
 	struct kept *kept = place_of(texts, hash);
-	if (text->size > TEXT_MAX) {
+	if (!part || text->size > TEXT_MAX) {
 		return;
 	}
 	drop(texts, kept);
 	while (texts->bytes + text->size > BYTES_MAX) {
 		drop(texts, &texts->kept[texts->next++ % TEXTS]);
 	}
-	*kept = (struct kept){ hash, *text };
+	*kept = (struct kept){ part_ref(part), hash, *text };
 	texts->bytes += text->size;
 	*text = STRBUF_INIT(text->max);
 }
 
-bool texts_take(struct texts *texts, uint64_t hash, size_t size, struct strbuf *out)
+bool texts_take(struct texts *texts, const struct part *part, uint64_t hash, struct strbuf *out)
 {
 	struct kept *kept = place_of(texts, hash);
-	if (kept->hash != hash || kept->text.len != size || size == 0) {
+	if (!part || kept->part != part || kept->hash != hash) {
 		return false;
 	}
 	texts->bytes -= kept->text.size;
 	*out = kept->text;
 	kept->text = STRBUF_INIT(out->max);
+	part_unref(steal(kept->part));
 	return true;
 }

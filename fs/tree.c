@@ -105,8 +105,7 @@ static struct timespec content_time(
 }
 
 /* Renders a part, if that was not done yet, to know what is shown of it. */
-static int face_of(
-	struct fs *fs, const struct route *route, const struct part *part, struct face *face)
+static int face_of(struct fs *fs, const struct route *route, struct part *part, struct face *face)
 {
 	if (face->size > 0) {
 		return 0;
@@ -117,7 +116,7 @@ static int face_of(
 	if (err == 0) {
 		face->size = text.len;
 		face->hash = hash_mix(hash_bytes(HASH_START, strbuf_str(&text), text.len));
-		texts_keep(fs->texts, face->hash, &text);
+		texts_keep(fs->texts, part, face->hash, &text);
 	}
 	strbuf_wipe(&text);
 	return err;

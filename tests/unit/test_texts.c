@@ -8,19 +8,25 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fs/part.h"
 #include "fs/texts.h"
 
 #define MIB ((size_t)1 << 20)
 
+static struct part *a_part;
+
 static int set_up(void **state)
 {
 	*state = texts_create();
-	return *state ? 0 : -1;
+	a_part = part_create("{}", 2);
+	return *state && a_part ? 0 : -1;
 }
 
 static int tear_down(void **state)
 {
 	texts_destroy(*state);
+	assert_int_equal(a_part->refs, 1);
+	part_unref(a_part);
 	return 0;
 }
 
@@ -32,7 +38,7 @@ static bool keep(struct texts *texts, uint64_t hash, char c, size_t len)
 	while (text.len < len) {
 		strbuf_addc(&text, c);
 	}
-	texts_keep(texts, hash, &text);
+	texts_keep(texts, a_part, hash, &text);
 	bool kept = text.buf == NULL;
 	strbuf_finish(&text);
 	return kept;
@@ -41,7 +47,7 @@ static bool keep(struct texts *texts, uint64_t hash, char c, size_t len)
 static bool take(struct texts *texts, uint64_t hash, char c, size_t len)
 {
 	struct strbuf text = STRBUF_INIT(0);
-	bool taken = texts_take(texts, hash, len, &text);
+	bool taken = texts_take(texts, a_part, hash, &text);
 	if (taken) {
 		assert_int_equal(text.len, len);
 		assert_int_equal(strspn(strbuf_str(&text), (char[]){ c, '\0' }), len);
@@ -61,8 +67,14 @@ static void test_taken_once(void **state)
 static void test_another_one(void **state)
 {
 	assert_true(keep(*state, 7, 'a', 10));
-	assert_false(take(*state, 7, 'a', 11));
+	struct strbuf none = STRBUF_INIT(0);
+	struct part *twin = part_create("{}", 2);
 	assert_false(take(*state, 8, 'a', 10));
+	/* The same bytes, the same hash, and still another one. */
+	assert_non_null(twin);
+	assert_false(texts_take(*state, twin, 7, &none));
+	assert_false(texts_take(*state, NULL, 7, &none));
+	part_unref(twin);
 	/* It may have the same place. */
 	for (uint64_t bit = 1; bit; bit <<= 1) {
 		assert_false(take(*state, 7 ^ bit, 'a', 10));
@@ -79,9 +91,14 @@ static void test_one_of_a_place(void **state)
 	assert_true(take(*state, far, 'b', 10));
 }
 
-static void test_nothing(void **state)
+static void test_of_nothing(void **state)
 {
-	assert_false(take(*state, 0, 'a', 0));
+	struct strbuf text = STRBUF_INIT(100);
+	strbuf_adds(&text, "{}");
+	texts_keep(*state, NULL, 7, &text);
+	assert_string_equal(strbuf_str(&text), "{}");
+	strbuf_finish(&text);
+	assert_false(texts_take(*state, NULL, 7, &text));
 }
 
 static void test_long_ones(void **state)
@@ -125,7 +142,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_taken_once, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_another_one, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_one_of_a_place, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(test_nothing, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_of_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_long_ones, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_no_more_than_a_mebibyte, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_forget, set_up, tear_down),
