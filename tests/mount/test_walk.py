@@ -469,8 +469,9 @@ def test_the_same_requests_without_it(emulators, mount, processes):
     assert told[0] == told[1] and sum(told[0].values()) == 6
 
 
-def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
-    """What was refused ahead of a walk is not what others get."""
+def walk_with_a_refusal(emulators, mount, processes):
+    """One that waits for the third of six clusters; the connectors of the fifth one, which may be
+    read by now, were refused ahead of it."""
     api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
     mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
     api.settings(deny=[f"/{sites[4].cluster}/connectors$"])
@@ -479,6 +480,12 @@ def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
     poll(lambda: bulk(sites[5]) in bulks(api), 10, "all that is ahead")
     poll(lambda: not set(under_way(api)) - {sites[2].base}, 10, "its answers")
     api.settings(deny=[])
+    return api, sites, mounted, walk
+
+
+def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
+    """What was refused ahead of a walk is not what others get."""
+    api, sites, mounted, walk = walk_with_a_refusal(emulators, mount, processes)
     assert len(processes().listdir(mounted.connectors(sites[4]))) == 2
     assert bulks(api).count(bulk(sites[4])) == 2
     api.clear_faults()
@@ -489,14 +496,7 @@ def test_who_comes_by_himself_asks_by_himself(emulators, mount, processes):
 
 def test_a_refusal_before_a_refresh(emulators, mount, processes):
     """What was refused ahead of a walk goes with everything else that is dropped."""
-    api, sites = account(emulators, "--environments", 1, "--clusters", 6, "--connectors", 2)
-    mounted = mount(api, timeout=60, **KEPT, ttl_negative=60)
-    api.settings(deny=[f"/{sites[4].cluster}/connectors$"])
-    hang(api, sites[2:3])
-    walk = processes().start("walk", mounted / "environments")
-    poll(lambda: bulk(sites[5]) in bulks(api), 10, "all that is ahead")
-    poll(lambda: not set(under_way(api)) - {sites[2].base}, 10, "its answers")
-    api.settings(deny=[])
+    api, sites, mounted, walk = walk_with_a_refusal(emulators, mount, processes)
     processes().write(mounted / ".connectfs" / "refresh", b"1\n")
     api.clear_faults()
     names, errors = walk.result()
